@@ -1,0 +1,162 @@
+//! `bylaws check`.
+
+use std::collections::BTreeMap;
+use std::process::ExitCode;
+
+use clap::Args;
+use serde_json::json;
+
+use super::output::Out;
+use super::{Done, FINE, Fault, Format, PackArgs, findings, world};
+use crate::compile::Compiled;
+use crate::diagnostic::{Code, Diagnostic, Severity, render};
+use crate::lang::pack::Pack;
+use crate::value::listed;
+
+/// So many findings are shown to people; then they are counted.
+const SHOWN: usize = 100;
+
+#[derive(Debug, Args)]
+pub(super) struct Options {
+    #[command(flatten)]
+    pack: PackArgs,
+    /// How findings are written
+    #[arg(long, value_enum, default_value_t = Format::Human)]
+    format: Format,
+}
+
+pub(super) fn run(options: &Options, out: &mut Out) -> Done {
+    let compiled = options.pack.compile();
+    Ok(report(&compiled, out, options.format, true)?)
+}
+
+/// Tells what was found, and with what exit code.
+pub(super) fn report(compiled: &Compiled, out: &mut Out, format: Format, summary: bool) -> Result<ExitCode, Fault> {
+    match format {
+        Format::Json => {
+            for diagnostic in &compiled.diagnostics {
+                out.line(json_line(diagnostic, compiled))?;
+            }
+        }
+        Format::Human => human(compiled, out)?,
+    }
+    let unreadable = compiled.diagnostics.iter().any(|d| matches!(d.code, Code::CannotRead | Code::NoRuleFiles));
+    let code = if unreadable {
+        world()
+    } else if compiled.is_refused() {
+        findings()
+    } else {
+        FINE
+    };
+    if summary && let Some(pack) = &compiled.pack {
+        let note = not_executed(pack);
+        match format {
+            Format::Human => {
+                let warnings = compiled.count(Severity::Warning);
+                let warned = match warnings {
+                    0 => String::new(),
+                    1 => "; 1 warning".to_owned(),
+                    n => format!("; {n} warnings"),
+                };
+                out.line(format!("ok: {}{warned}", contents(pack)))?;
+                if let Some(note) = note {
+                    out.line(format!("note: {note}"))?;
+                }
+            }
+            Format::Json => {
+                if let Some(note) = note {
+                    let note = Diagnostic::new(Code::NotExecuted, note);
+                    out.line(json_line(&note, compiled))?;
+                }
+            }
+        }
+    }
+    Ok(code)
+}
+
+fn human(compiled: &Compiled, out: &mut Out) -> Result<(), Fault> {
+    let style = out.diagnostics();
+    for diagnostic in compiled.diagnostics.iter().take(SHOWN) {
+        out.error(&render(diagnostic, &compiled.sources, style))?;
+    }
+    if compiled.diagnostics.len() > SHOWN {
+        let mut rest: BTreeMap<Code, usize> = BTreeMap::new();
+        for diagnostic in &compiled.diagnostics[SHOWN..] {
+            *rest.entry(diagnostic.code).or_default() += 1;
+        }
+        let counts: Vec<String> = rest.iter().map(|(code, n)| format!("{n} × {} {}", code.as_str(), code.summary())).collect();
+        out.error(&format!("and {} more: {}\n", compiled.diagnostics.len() - SHOWN, counts.join(", ")))?;
+    }
+    if compiled.is_refused() {
+        let (errors, warnings) = (compiled.count(Severity::Error), compiled.count(Severity::Warning));
+        let plural = |n: usize, one: &str| if n == 1 { format!("1 {one}") } else { format!("{n} {one}s") };
+        let warned = if warnings > 0 { format!(", {}", plural(warnings, "warning")) } else { String::new() };
+        out.error(&format!("refused: {}{warned} in {}\n", plural(errors, "error"), plural(compiled.sources.len(), "file")))?;
+    }
+    Ok(())
+}
+
+fn json_line(diagnostic: &Diagnostic, compiled: &Compiled) -> String {
+    let place = |span: crate::source::Span| {
+        let file = compiled.sources.file(span.file);
+        let (line, column) = file.position(span.start);
+        let (end_line, end_column) = file.position(span.end);
+        json!({"file": file.name, "line": line, "column": column, "end_line": end_line, "end_column": end_column})
+    };
+    let labels: Vec<_> = diagnostic
+        .labels
+        .iter()
+        .map(|l| {
+            let mut at = place(l.span);
+            if !l.text.is_empty() {
+                at["text"] = json!(l.text);
+            }
+            at
+        })
+        .collect();
+    json!({
+        "v": 1,
+        "code": diagnostic.code.as_str(),
+        "severity": diagnostic.severity().to_string(),
+        "message": diagnostic.message,
+        "places": labels,
+        "help": diagnostic.help,
+    })
+    .to_string()
+}
+
+/// How many of each item a pack holds.
+pub(super) fn contents(pack: &Pack) -> String {
+    let counts = [
+        (pack.contracts.len(), "contract", "contracts"),
+        (pack.pairs.len(), "pairs block", "pairs blocks"),
+        (pack.params.len(), "param", "params"),
+        (pack.requires.len(), "requirement", "requirements"),
+        (pack.profiles.len(), "profile", "profiles"),
+        (pack.metrics.len(), "metric", "metrics"),
+        (pack.thresholds.len(), "threshold", "thresholds"),
+        (pack.gates.len(), "gate", "gates"),
+        (pack.stages.len(), "stage", "stages"),
+        (pack.triggers.len(), "trigger", "triggers"),
+        (pack.rollbacks.len(), "rollback", "rollbacks"),
+        (pack.decisions.len(), "decision", "decisions"),
+        (pack.reports.len(), "report", "reports"),
+        (pack.tests.len(), "test", "tests"),
+    ];
+    let parts: Vec<String> =
+        counts.iter().filter(|c| c.0 > 0).map(|(n, one, many)| format!("{n} {}", if *n == 1 { one } else { many })).collect();
+    if parts.is_empty() { "nothing in it".into() } else { listed(&parts, "and") }
+}
+
+/// What of a pack is judged and planned but not carried out by this version.
+fn not_executed(pack: &Pack) -> Option<String> {
+    let steps: usize = pack.triggers.iter().map(|t| t.steps.len()).chain(pack.rollbacks.iter().map(|r| r.core.steps.len())).sum();
+    if steps == 0 {
+        return None;
+    }
+    let rules = pack.triggers.len() + pack.rollbacks.len();
+    Some(format!(
+        "{steps} steps of {rules} triggers and rollbacks (approvals, messages, writes, restores) are checked and planned; \
+         this version does not carry them out"
+    ))
+}

@@ -1,0 +1,255 @@
+//! The command line: the only room that prints.
+
+mod baseline;
+mod board;
+mod check;
+mod demo;
+mod init;
+mod migrate;
+mod output;
+mod run;
+mod show;
+mod test;
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+use jiff::Timestamp;
+
+use self::output::Out;
+use crate::compile::{Compiled, compile};
+use crate::lang::pack::Pack;
+use crate::settings::{self, Settings};
+use crate::source::Sources;
+use crate::store::{Access, Store};
+use crate::time::Calendar;
+
+/// Rules for a portfolio of ventures that a chairman can read, a compiler can trust and a daemon keeps.
+#[derive(Debug, Parser)]
+#[command(name = "bylaws", version, max_term_width = 100, after_help = "\
+Exit codes: 0 all is well; 1 findings (an error in the rules, a failed test, a rule that fires, a breach, an \
+unknown); 2 wrong use, or the world is not as it should be.\n\nFirst steps: `bylaws demo` shows rules at work; \
+`bylaws init` writes a first rule file; `bylaws check` judges your rules.")]
+struct Cli {
+    #[command(subcommand)]
+    command: Command,
+    /// When to use colours; NO_COLOR is obeyed
+    #[arg(long, global = true, value_enum, default_value_t = Colour::Auto, value_name = "WHEN", help_heading = "Output")]
+    color: Colour,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum Colour {
+    /// On a terminal
+    Auto,
+    /// Also into files and pipes
+    Always,
+    /// Not at all
+    Never,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum Format {
+    /// For people
+    Human,
+    /// One JSON object a line
+    Json,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Judge the rules themselves: names, units, grain, ranges, order of steps
+    ///
+    /// Reads every .bylaw file under the paths as one pack and reports everything that is wrong at once, in source
+    /// order. Exit 0 without errors (warnings may stand), 1 with errors, 2 when a path cannot be read.
+    #[command(visible_alias = "validate")]
+    Check(check::Options),
+    /// Run the tests that stand in the rules
+    ///
+    /// Each test gets a database of its own, filled with its `given` tables, and a clock that only its lines move.
+    Test(test::Options),
+    /// Show a rule or metric: its text, what it reads, how it is computed
+    Show(show::Options),
+    /// Judge the portfolio once and print the board; nothing is written
+    ///
+    /// Exit 0 when nothing needs attention, 1 when something fires, is breached, violated or unknown.
+    Run(run::Options),
+    /// Create or update the tables the program needs in a database
+    Migrate(migrate::Options),
+    /// Take or show the state that `since baseline` compares with
+    Baseline(baseline::Options),
+    /// Make a portfolio of twelve ventures, judge the shipped rules over it and show the board
+    Demo(demo::Options),
+    /// Write a bylaws.toml, a first rule file and a pre-commit hook
+    Init(init::Options),
+}
+
+/// Which rules a command speaks of.
+#[derive(Debug, Args)]
+struct PackArgs {
+    /// Folders and files of rules, which form one pack [default: the paths of bylaws.toml, else `rules`]
+    paths: Vec<PathBuf>,
+    /// The bylaws.toml to use [default: the nearest at or above the first path]
+    #[arg(long, value_name = "FILE")]
+    config: Option<PathBuf>,
+}
+
+/// Which database a command speaks of.
+#[derive(Debug, Args)]
+struct DatabaseArgs {
+    /// Database: a path or sqlite:PATH [default: the url of bylaws.toml]
+    #[arg(long, value_name = "URL")]
+    db: Option<String>,
+}
+
+/// A fault of the world or of the call: a sentence and what to do.
+struct Fault {
+    message: String,
+    help: Option<String>,
+}
+
+impl Fault {
+    fn new(message: impl Into<String>, help: impl Into<String>) -> Fault {
+        Fault { message: message.into(), help: Some(help.into()) }
+    }
+}
+
+impl From<crate::store::StoreError> for Fault {
+    fn from(error: crate::store::StoreError) -> Fault {
+        Fault { help: (!error.help.is_empty()).then(|| error.help.clone()), message: error.message }
+    }
+}
+
+impl From<std::io::Error> for Fault {
+    fn from(error: std::io::Error) -> Fault {
+        Fault { message: format!("the output cannot be written: {error}"), help: None }
+    }
+}
+
+type Done = Result<ExitCode, Fault>;
+
+const FINE: ExitCode = ExitCode::SUCCESS;
+
+fn findings() -> ExitCode {
+    ExitCode::from(1)
+}
+
+fn world() -> ExitCode {
+    ExitCode::from(2)
+}
+
+/// Runs the program with the arguments it was called with.
+pub fn main() -> ExitCode {
+    // Deep rules and long chains are refused by limits; the room for what they allow is ours to bring.
+    let worker = std::thread::Builder::new().stack_size(64 * 1024 * 1024).spawn(run_command);
+    match worker.map(std::thread::JoinHandle::join) {
+        Ok(Ok(code)) => code,
+        _ => world(),
+    }
+}
+
+fn run_command() -> ExitCode {
+    let cli = match Cli::try_parse() {
+        Ok(cli) => cli,
+        Err(error) => {
+            let _ = error.print();
+            return if error.use_stderr() { world() } else { FINE };
+        }
+    };
+    let mut out = Out::new(cli.color);
+    let done = match cli.command {
+        Command::Check(options) => check::run(&options, &mut out),
+        Command::Test(options) => test::run(&options, &mut out),
+        Command::Show(options) => show::run(&options, &mut out),
+        Command::Run(options) => run::run(&options, &mut out),
+        Command::Migrate(options) => migrate::run(&options, &mut out),
+        Command::Baseline(options) => baseline::run(&options, &mut out),
+        Command::Demo(options) => demo::run(&options, &mut out),
+        Command::Init(options) => init::run(&options, &mut out),
+    };
+    match done {
+        Ok(code) => out.finish(code),
+        // A reader that has seen enough is no fault.
+        Err(fault) if fault.message.contains("Broken pipe") => FINE,
+        Err(fault) => {
+            let _ = out.finish(FINE);
+            out.fault(&fault);
+            world()
+        }
+    }
+}
+
+impl PackArgs {
+    /// The paths that were named, or those of the house.
+    fn resolved(&self) -> Vec<PathBuf> {
+        if !self.paths.is_empty() {
+            return self.paths.clone();
+        }
+        let here = PathBuf::from(".");
+        if let Some(file) = self.config.clone().or_else(|| settings::find(&here)) {
+            let (mut sources, mut ignored) = (Sources::default(), Vec::new());
+            let house = Settings::load(&file, &mut sources, &mut ignored);
+            let folder = file.parent().map(PathBuf::from).unwrap_or_default();
+            let current = std::env::current_dir().unwrap_or_default();
+            // Paths are shown as one would write them from here.
+            let folder = folder.strip_prefix(&current).map(PathBuf::from).unwrap_or(folder);
+            let paths: Vec<PathBuf> = house.rules.iter().map(|p| folder.join(p)).filter(|p| p.exists()).collect();
+            if !paths.is_empty() {
+                return paths;
+            }
+        }
+        vec![PathBuf::from("rules")]
+    }
+
+    fn compile(&self) -> Compiled {
+        compile(&self.resolved(), self.config.as_deref())
+    }
+
+    /// The pack, or its faults on the screen and the exit code for them.
+    fn pack(&self, out: &mut Out) -> Result<(Compiled, Pack), ExitCode> {
+        let mut compiled = self.compile();
+        match compiled.pack.take() {
+            Some(pack) => Ok((compiled, pack)),
+            None => {
+                let code = check::report(&compiled, out, Format::Human, false);
+                Err(code.unwrap_or_else(|_| world()))
+            }
+        }
+    }
+}
+
+impl DatabaseArgs {
+    fn place(&self, settings: &Settings) -> Result<String, Fault> {
+        let from_house = || {
+            let url = settings.database.clone()?;
+            match &settings.folder {
+                Some(folder) if !url.contains(':') => Some(folder.join(url).display().to_string()),
+                _ => Some(url),
+            }
+        };
+        self.db.clone().or_else(from_house).ok_or_else(|| {
+            Fault::new("no database is named", "name one: `--db FILE`, or `url` under [database] in bylaws.toml")
+        })
+    }
+
+    fn open(&self, settings: &Settings, access: Access) -> Result<Store, Fault> {
+        Ok(Store::open(self.place(settings)?, access)?)
+    }
+}
+
+/// The present moment, to the millisecond: the edges are the only ones who ask.
+fn now() -> Timestamp {
+    let now = Timestamp::now();
+    Timestamp::from_millisecond(now.as_millisecond()).unwrap_or(now)
+}
+
+/// A moment as people write it: RFC 3339, or a day and perhaps a time in the portfolio's zone.
+fn moment(text: &str, calendar: &Calendar) -> Result<Timestamp, Fault> {
+    if let Ok(at) = text.parse::<Timestamp>() {
+        return Ok(at);
+    }
+    crate::lang::expr::date(&text.replacen('T', " ", 1))
+        .map(|(date, time)| crate::lang::expr::moment(date, time, calendar))
+        .map_err(|_| Fault::new(format!("`{text}` is no moment"), "write 2026-03-02, \"2026-03-02 09:00\" or 2026-03-02T09:00:00Z"))
+}

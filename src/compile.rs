@@ -1,0 +1,69 @@
+//! Arrows 1 to 3 on one screen: files to a checked pack, with everything that is wrong with them.
+
+use std::path::{Path, PathBuf};
+
+use crate::diagnostic::{Diagnostic, Severity, in_source_order};
+use crate::lang::check::check;
+use crate::lang::pack::Pack;
+use crate::lang::parse::parse;
+use crate::settings::{self, Settings};
+use crate::source::Sources;
+
+/// What came of compiling a pack.
+#[derive(Debug)]
+pub struct Compiled {
+    /// The files.
+    pub sources: Sources,
+    /// The pack, when nothing is wrong with it.
+    pub pack: Option<Pack>,
+    /// What was found, in source order.
+    pub diagnostics: Vec<Diagnostic>,
+    /// The house.
+    pub settings: Settings,
+}
+
+impl Compiled {
+    /// How many findings of a severity there are.
+    pub fn count(&self, severity: Severity) -> usize {
+        self.diagnostics.iter().filter(|d| d.severity() == severity).count()
+    }
+
+    /// Whether the pack is refused.
+    pub fn is_refused(&self) -> bool {
+        self.pack.is_none()
+    }
+}
+
+/// Compiles the rule files under some paths. The house is the nearest `bylaws.toml` at or above the first of them,
+/// unless another file is named.
+pub fn compile(paths: &[PathBuf], config: Option<&Path>) -> Compiled {
+    let (mut sources, mut diagnostics) = Sources::load(paths);
+    let file = config.map(Path::to_owned).or_else(|| paths.first().and_then(|p| settings::find(p)));
+    let settings = match file {
+        Some(file) => Settings::load(&file, &mut sources, &mut diagnostics),
+        None => Settings::default(),
+    };
+    finish(sources, diagnostics, settings)
+}
+
+/// Compiles rules that are already text: names and contents of the files, and the text of a `bylaws.toml`.
+pub fn compile_text(files: &[(&str, &str)], house: Option<&str>) -> Compiled {
+    let mut sources = Sources::default();
+    let mut diagnostics = Vec::new();
+    for (name, text) in files {
+        sources.add(*name, (*text).to_owned());
+    }
+    let settings =
+        house.map_or_else(Settings::default, |t| Settings::parse(t, settings::FILE_NAME, &mut sources, &mut diagnostics));
+    finish(sources, diagnostics, settings)
+}
+
+fn finish(sources: Sources, mut diagnostics: Vec<Diagnostic>, settings: Settings) -> Compiled {
+    let (file, faults) = parse(&sources);
+    diagnostics.extend(faults);
+    let (pack, findings) = check(&file, &settings);
+    diagnostics.extend(findings);
+    in_source_order(&mut diagnostics);
+    let refused = diagnostics.iter().any(|d| d.severity() == Severity::Error);
+    Compiled { sources, pack: pack.filter(|_| !refused), diagnostics, settings }
+}

@@ -1,0 +1,7 @@
+//! From readings to verdicts and from verdicts to what should be done; pure.
+
+pub mod decide;
+pub mod judge;
+pub mod memory;
+pub mod reading;
+pub mod window;

@@ -1,0 +1,723 @@
+//! `contract`: the shape of data, and what is promised about it.
+
+use std::sync::Arc;
+
+use super::super::check::{Checker, Scope};
+use super::super::expr::{
+    Checked, ContractId, Expr, ExprKind, Hop, Relation, Written as AsWritten, amount, amount_of, choices, expr_of, filter,
+    range,
+};
+use super::super::syntax::{Node, Rule, Word};
+use super::step;
+use super::{Head, Parsed};
+use crate::diagnostic::{Code, Diagnostic, nearest};
+use crate::source::Span;
+use crate::value::{Number, Type, Value};
+
+// ── node ──
+
+/// A contract as written.
+#[derive(Debug, Clone)]
+pub struct Written {
+    /// Name and reason.
+    pub head: Head,
+    /// `each a NOUN`
+    pub noun: Option<Word>,
+    /// `from stage N`
+    pub from: Option<Word>,
+    /// `to stage N`
+    pub to: Option<Word>,
+    /// `as FORMAT`
+    pub format: Option<Word>,
+    /// `kept by bylaws`
+    pub kept: bool,
+    /// `proposed by AGENT`
+    pub proposed_by: Option<Word>,
+    changes: Vec<Word>,
+    row_key: Option<(Vec<Word>, Span)>,
+    dated: Option<Word>,
+    valid: Option<(Word, Word)>,
+    fresh: Vec<WrittenPromise>,
+    volume: Vec<WrittenPromise>,
+    violation: Option<(OnViolation, Option<step::Tell>)>,
+    links: Vec<WrittenLink>,
+    stored_in: Option<Word>,
+    filled_from: Option<(Word, Option<Expr<AsWritten>>)>,
+    columns: Vec<WrittenColumn>,
+}
+
+#[derive(Debug, Clone)]
+struct WrittenPromise {
+    span: Span,
+    rows: u32,
+    limit: Expr<AsWritten>,
+    stale: Option<Expr<AsWritten>>,
+    per: Option<Word>,
+    filter: Option<Expr<AsWritten>>,
+}
+
+#[derive(Debug, Clone)]
+struct WrittenLink {
+    noun: Word,
+    first: Word,
+    second: Word,
+    kind: Option<Word>,
+}
+
+#[derive(Debug, Clone)]
+struct WrittenColumn {
+    name: Word,
+    kind: WrittenKind,
+    kind_span: Span,
+    encoding: Option<(Node0, Span)>,
+    filled: Option<(Word, Option<Expr<AsWritten>>)>,
+    limits: Vec<(Limit, Span)>,
+}
+
+#[derive(Debug, Clone)]
+enum WrittenKind {
+    IdOf(Word),
+    Id,
+    OneOf(Vec<Expr<AsWritten>>),
+    YesOrNo,
+    ListOf(Word),
+    MoneyIn(Word),
+    Word(Word),
+}
+
+#[derive(Debug, Clone)]
+enum Node0 {
+    Cents,
+    Fraction,
+    BasisPoints,
+    Titles(Vec<Word>),
+}
+
+#[derive(Debug, Clone)]
+enum Limit {
+    Optional(Option<Expr<AsWritten>>),
+    NotEmpty,
+    NotInTheFuture,
+    Low(Expr<AsWritten>),
+    High(Expr<AsWritten>),
+    Renamed(Word),
+}
+
+// ── parse ──
+
+pub(crate) fn parse(parsed: Parsed<'_>, faults: &mut Vec<Diagnostic>) -> Written {
+    let node = parsed.node.as_ref();
+    let head_child = |rule| node.and_then(|n| n.child(rule));
+    let row_key = parsed.once(Rule::row_key, "`one row per`", faults);
+    let dated = parsed.once(Rule::dated, "`dated by`", faults);
+    let valid = parsed.once(Rule::valid, "`in force from`", faults);
+    let violation = parsed.once(Rule::violation, "`on violation`", faults);
+    let stored_in = parsed.once(Rule::stored_in, "`stored in`", faults);
+    let filled_from = parsed.once(Rule::filled_from, "`filled from`", faults);
+    let mut written = Written {
+        noun: head_child(Rule::each).map(|e| e.name(0)),
+        from: head_child(Rule::from_outside).map(|e| e.only_of(Rule::stage_number)),
+        to: head_child(Rule::to_outside).map(|e| e.only_of(Rule::stage_number)),
+        format: head_child(Rule::as_format).map(|e| e.name(0)),
+        kept: head_child(Rule::k_kept_by_bylaws).is_some(),
+        proposed_by: head_child(Rule::proposed_by).map(|e| e.name(0)),
+        changes: parsed.all(Rule::changes).flat_map(|c| c.child(Rule::names).map(|n| n.words()).unwrap_or_default()).collect(),
+        row_key: row_key.map(|n| (n.child(Rule::names).map(|n| n.words()).unwrap_or_default(), n.span())),
+        dated: dated.map(|n| n.name(0)),
+        valid: valid.map(|n| (n.name(0), n.name(1))),
+        fresh: parsed.all(Rule::fresh).map(|n| promise(&n, faults)).collect(),
+        volume: Vec::new(),
+        violation: violation.map(|n| {
+            let on = if n.has(Rule::k_refuse) {
+                OnViolation::Refuse
+            } else if n.has(Rule::k_accept) {
+                OnViolation::Accept
+            } else {
+                OnViolation::Quarantine
+            };
+            (on, n.child(Rule::tell).map(|t| step::tell(&t)))
+        }),
+        links: parsed
+            .all(Rule::links)
+            .map(|n| WrittenLink { noun: n.name(0), first: n.name(1), second: n.name(2), kind: n.words().get(3).cloned() })
+            .collect(),
+        stored_in: stored_in.and_then(|n| n.title()),
+        filled_from: filled_from.map(|n| (n.name(0), n.child(Rule::filter).map(|f| filter(&f, faults)))),
+        columns: Vec::new(),
+        head: parsed.head.clone(),
+    };
+    written.volume = parsed.all(Rule::volume).map(|n| promise(&n, faults)).collect();
+    written.columns = parsed.all(Rule::column).map(|n| column(&n, faults)).collect();
+    written
+}
+
+fn promise(node: &Node<'_>, faults: &mut Vec<Diagnostic>) -> WrittenPromise {
+    let mut amounts = node.children().filter(|n| n.rule() == Rule::amount);
+    let rows = node.child(Rule::number).and_then(|n| n.text().replace(',', "").parse().ok()).unwrap_or(1);
+    let zero = || amount_of(node, &mut Vec::new());
+    let limit = amounts.next().map_or_else(zero, |a| amount(&a, faults));
+    WrittenPromise {
+        span: node.span(),
+        rows,
+        limit,
+        stale: amounts.next().map(|a| amount(&a, faults)),
+        per: node.child(Rule::per).map(|p| p.name(0)),
+        filter: node.child(Rule::filter).map(|f| filter(&f, faults)),
+    }
+}
+
+fn column(node: &Node<'_>, faults: &mut Vec<Diagnostic>) -> WrittenColumn {
+    let kind_node = node.child(Rule::kind);
+    let inner = kind_node.as_ref().map(Node::only);
+    let kind = match &inner {
+        Some(k) => match k.rule() {
+            Rule::id_of => WrittenKind::IdOf(k.name(0)),
+            Rule::k_id => WrittenKind::Id,
+            Rule::one_of => WrittenKind::OneOf(k.child(Rule::choices).map(|c| choices(&c)).unwrap_or_default()),
+            Rule::k_yes_or_no => WrittenKind::YesOrNo,
+            Rule::list_of => WrittenKind::ListOf(k.name(0)),
+            Rule::money_in => WrittenKind::MoneyIn(k.name(0)),
+            _ => WrittenKind::Word(k.word()),
+        },
+        None => WrittenKind::Id,
+    };
+    let encoding = node.child(Rule::encoding).map(|e| {
+        let kind = if e.has(Rule::k_cents) {
+            Node0::Cents
+        } else if e.has(Rule::k_fraction) {
+            Node0::Fraction
+        } else if e.has(Rule::k_basis_points) {
+            Node0::BasisPoints
+        } else {
+            let titles = e.child(Rule::titles).map(|t| t.children().map(|t| t.quoted()).collect());
+            Node0::Titles(titles.unwrap_or_default())
+        };
+        (kind, e.span())
+    });
+    let mut limits = Vec::new();
+    for limit in node.children().filter(|n| n.rule() == Rule::limit) {
+        let inner = limit.only();
+        let span = limit.span();
+        match inner.rule() {
+            Rule::k_optional_unless => limits.push((Limit::Optional(Some(expr_of(&limit, faults))), span)),
+            Rule::k_optional => limits.push((Limit::Optional(None), span)),
+            Rule::k_not_empty => limits.push((Limit::NotEmpty, span)),
+            Rule::k_not_in_the_future => limits.push((Limit::NotInTheFuture, span)),
+            Rule::range => {
+                let (low, high) = range(&inner, faults);
+                limits.extend(low.map(|l| (Limit::Low(l), span)));
+                limits.extend(high.map(|h| (Limit::High(h), span)));
+            }
+            Rule::at_least_amount => limits.push((Limit::Low(amount_of(&inner, faults)), span)),
+            Rule::at_most_amount => limits.push((Limit::High(amount_of(&inner, faults)), span)),
+            _ => limits.extend(inner.title().map(|t| (Limit::Renamed(t), span))),
+        }
+    }
+    WrittenColumn {
+        name: node.name(0),
+        kind_span: kind_node.map_or_else(|| node.span(), |k| k.span()),
+        kind,
+        encoding,
+        filled: node.child(Rule::filled).map(|f| (f.name(0), f.child(Rule::filter).map(|f| filter(&f, faults)))),
+        limits,
+    }
+}
+
+// ── checked ──
+
+/// What happens to rows that break a contract.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum OnViolation {
+    /// They are set aside; what needs their values is unknown.
+    Quarantine,
+    /// Nothing of the contract is trusted.
+    Refuse,
+    /// They are used where they have a value; the finding stands.
+    Accept,
+}
+
+/// How a column is stored where that is not plain.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Encoding {
+    /// As it is.
+    Plain,
+    /// The stored number times this is the value: 1/100 for cents and basis points, 100 for fractions.
+    Scaled(Number),
+    /// These texts, in the order of the words.
+    Words(Vec<Arc<str>>),
+}
+
+/// Whether a column may be empty.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Optional {
+    /// It may not.
+    Required,
+    /// It may.
+    Always,
+    /// It may, unless this holds of its row.
+    Unless(Expr<Checked>),
+}
+
+/// A column of a contract.
+#[derive(Debug, Clone)]
+pub struct Column {
+    /// Its name in rules.
+    pub name: Arc<str>,
+    /// Its name in the database.
+    pub stored: Arc<str>,
+    /// Where it is declared.
+    pub span: Span,
+    /// Its type.
+    pub ty: Type,
+    /// Whose row its id names.
+    pub refers: Option<ContractId>,
+    /// How it is stored.
+    pub encoding: Encoding,
+    /// Whether it may be empty.
+    pub optional: Optional,
+    /// Least value, a literal or a param.
+    pub low: Option<Expr<Checked>>,
+    /// Greatest value, a literal or a param.
+    pub high: Option<Expr<Checked>>,
+    /// An empty text is refused.
+    pub not_empty: bool,
+    /// A time after the present is refused.
+    pub not_future: bool,
+    /// In an outgoing document: from what it is filled.
+    pub filled: Option<Arc<str>>,
+}
+
+impl Column {
+    /// The name by which the row it refers to is called: without `_id`.
+    pub fn reference(&self) -> Option<&str> {
+        self.refers.map(|_| self.name.strip_suffix("_id").unwrap_or(&self.name))
+    }
+}
+
+/// A promise about the age of data.
+#[derive(Debug, Clone)]
+pub struct Fresh {
+    /// Up to this age all is well; a duration or a span.
+    pub within: Expr<Checked>,
+    /// Beyond this age nothing is known.
+    pub stale: Option<Expr<Checked>>,
+    /// For every row of this relation, reached like this; else for the contract as a whole.
+    pub per: Option<(Relation, Vec<Hop>)>,
+    /// Only for those of which this holds; in the scope of their row.
+    pub filter: Option<Expr<Checked>>,
+}
+
+/// A promise about the number of rows.
+#[derive(Debug, Clone)]
+pub struct Volume {
+    /// So many.
+    pub rows: u32,
+    /// In every such stretch.
+    pub every: Expr<Checked>,
+    /// For every row of this relation.
+    pub per: Option<(Relation, Vec<Hop>)>,
+    /// Only for those of which this holds; in the scope of the entity when there is one.
+    pub filter: Option<Expr<Checked>>,
+}
+
+/// `belongs to a PAIR by FIRST with SECOND and KIND`.
+#[derive(Debug, Clone)]
+pub struct Link {
+    /// The pairs block.
+    pub pairs: super::super::expr::PairsId,
+    /// Column with one of the two.
+    pub first: u32,
+    /// Column with the other.
+    pub second: u32,
+    /// Column with the kind.
+    pub kind: Option<u32>,
+}
+
+/// A checked contract.
+#[derive(Debug, Clone)]
+pub struct Contract {
+    /// Its name.
+    pub name: Arc<str>,
+    /// Where it is declared.
+    pub span: Span,
+    /// Why it exists.
+    pub because: Arc<str>,
+    /// What one row is called.
+    pub noun: Option<Arc<str>>,
+    /// The stage it comes from.
+    pub from: Option<Arc<str>>,
+    /// The stage it goes to.
+    pub to: Option<Arc<str>>,
+    /// The format of the document it describes, when it is no table.
+    pub format: Option<Arc<str>>,
+    /// Whether it is one of the program's own tables.
+    pub kept: bool,
+    /// The agent that may propose rows.
+    pub proposed_by: Option<Arc<str>>,
+    /// What applying a proposal may write.
+    pub changes: Vec<ContractId>,
+    /// The table.
+    pub table: Arc<str>,
+    /// Columns that name a row.
+    pub key: Vec<u32>,
+    /// The column with its time.
+    pub dated: Option<u32>,
+    /// The columns between which a row is in force.
+    pub valid: Option<(u32, u32)>,
+    /// The columns in order.
+    pub columns: Vec<Column>,
+    /// Promises of freshness.
+    pub fresh: Vec<Fresh>,
+    /// Promises of volume.
+    pub volume: Vec<Volume>,
+    /// What happens to bad rows.
+    pub on_violation: OnViolation,
+    /// Ties to pairs.
+    pub links: Vec<Link>,
+}
+
+impl Contract {
+    /// Whether it is a table of the portfolio database, not a document.
+    pub fn is_table(&self) -> bool {
+        self.format.is_none() && self.to.is_none()
+    }
+
+    /// The column of a name.
+    pub fn column(&self, name: &str) -> Option<u32> {
+        self.columns.iter().position(|c| &*c.name == name).map(|i| i as u32)
+    }
+
+    /// The word for one row, or the contract's name.
+    pub fn row_word(&self) -> &str {
+        self.noun.as_deref().unwrap_or(&self.name)
+    }
+}
+
+// ── check ──
+
+const KINDS: [&str; 9] = ["text", "count", "number", "percent", "money", "date", "moment", "hours", "id"];
+
+/// First pass: columns and their types, so that everything else can refer to them.
+pub(crate) fn declare(cx: &mut Checker<'_>, written: &Written) -> Contract {
+    let because = cx.because(&written.head, "contract");
+    let mut columns: Vec<Column> = Vec::new();
+    for column in &written.columns {
+        if let Some(first) = columns.iter().find(|c| c.name == column.name.text) {
+            cx.report(
+                Diagnostic::new(Code::Duplicate, format!("the column `{}` stands twice", column.name))
+                    .label(column.name.span, "again here")
+                    .label(first.span, "first here"),
+            );
+            continue;
+        }
+        columns.push(declare_column(cx, column));
+    }
+    Contract {
+        name: written.head.name.text.clone(),
+        span: written.head.span,
+        because,
+        noun: written.noun.as_ref().map(|w| w.text.clone()),
+        from: written.from.as_ref().map(|w| w.text.clone()),
+        to: written.to.as_ref().map(|w| w.text.clone()),
+        format: written.format.as_ref().map(|w| w.text.clone()),
+        kept: written.kept,
+        proposed_by: written.proposed_by.as_ref().map(|w| w.text.clone()),
+        changes: Vec::new(),
+        table: written.stored_in.as_ref().map_or_else(|| written.head.name.text.clone(), |t| t.text.clone()),
+        key: Vec::new(),
+        dated: None,
+        valid: None,
+        columns,
+        fresh: Vec::new(),
+        volume: Vec::new(),
+        on_violation: written.violation.as_ref().map_or(OnViolation::Quarantine, |v| v.0),
+        links: Vec::new(),
+    }
+}
+
+fn declare_column(cx: &mut Checker<'_>, written: &WrittenColumn) -> Column {
+    let mut refers = None;
+    let ty = match &written.kind {
+        WrittenKind::Id => Type::Id("".into()),
+        WrittenKind::IdOf(of) => {
+            refers = cx.names.contract(of, &mut cx.diagnostics);
+            Type::Id(of.text.clone())
+        }
+        WrittenKind::YesOrNo => Type::Truth,
+        WrittenKind::ListOf(of) => {
+            cx.names.contract(of, &mut cx.diagnostics);
+            Type::List(of.text.clone())
+        }
+        WrittenKind::MoneyIn(unit) => {
+            if unit.text.chars().all(|c| c.is_ascii_uppercase()) {
+                Type::Money(unit.text.clone())
+            } else {
+                Type::MoneyBy(unit.text.clone())
+            }
+        }
+        WrittenKind::OneOf(words) => Type::Words(words.iter().filter_map(|w| cx.plain_word(w)).collect()),
+        WrittenKind::Word(word) => match &*word.text {
+            "text" => Type::Text,
+            "count" => Type::Count,
+            "number" => Type::Number,
+            "percent" => Type::Percent,
+            "points" => Type::Points,
+            "money" => Type::Money(cx.currency()),
+            "date" => Type::Date,
+            "moment" => Type::Moment,
+            "hours" | "minutes" => Type::Duration,
+            other => {
+                cx.report(
+                    Diagnostic::at(Code::UnknownName, word.span, format!("`{other}` is no type of a column"))
+                        .help(nearest(other, KINDS).unwrap_or_else(|| {
+                            format!("types are {}, yes or no, one of …, list of …", KINDS.join(", "))
+                        })),
+                );
+                Type::Text
+            }
+        },
+    };
+    let scale = |n: i128, d: i128| Number::ratio(n, d).map_or(Encoding::Plain, Encoding::Scaled);
+    let base = match &written.kind {
+        WrittenKind::Word(w) if &*w.text == "hours" => scale(3600, 1),
+        WrittenKind::Word(w) if &*w.text == "minutes" => scale(60, 1),
+        _ => Encoding::Plain,
+    };
+    let encoding = match &written.encoding {
+        None => base,
+        Some((how, span)) => match (how, &ty) {
+            (Node0::Cents, Type::Money(_) | Type::MoneyBy(_)) | (Node0::BasisPoints, Type::Percent | Type::Points) => {
+                scale(1, 100)
+            }
+            (Node0::Fraction, Type::Percent) => scale(100, 1),
+            (Node0::Titles(titles), Type::Words(words)) if titles.len() == words.len() => {
+                Encoding::Words(titles.iter().map(|t| t.text.clone()).collect())
+            }
+            (Node0::Titles(titles), Type::Words(words)) => {
+                let message = format!("{} words are stored as {} texts", words.len(), titles.len());
+                cx.report(Diagnostic::at(Code::UnitMismatch, *span, message).help("give one text for each word, in their order"));
+                Encoding::Plain
+            }
+            _ => {
+                let message = format!("a column of type {} cannot be stored so", ty.name());
+                cx.report(
+                    Diagnostic::at(Code::UnitMismatch, *span, message)
+                        .help("money is stored as cents, percents as fraction or basis points, words as \"TEXT\", \"TEXT\""),
+                );
+                Encoding::Plain
+            }
+        },
+    };
+    let mut column = Column {
+        name: written.name.text.clone(),
+        stored: written.name.text.clone(),
+        span: written.name.span,
+        ty,
+        refers,
+        encoding,
+        optional: Optional::Required,
+        low: None,
+        high: None,
+        not_empty: false,
+        not_future: false,
+        filled: written.filled.as_ref().map(|f| f.0.text.clone()),
+    };
+    for (limit, span) in &written.limits {
+        match limit {
+            Limit::Optional(_) => column.optional = Optional::Always,
+            Limit::NotEmpty => column.not_empty = true,
+            Limit::NotInTheFuture => {
+                if !matches!(column.ty, Type::Date | Type::Moment) {
+                    let message = format!("`{}` is no time, so it is never in the future", written.name);
+                    cx.report(Diagnostic::at(Code::BadTime, *span, message).help("only a date or a moment can be `not in the future`"));
+                }
+                column.not_future = true;
+            }
+            Limit::Renamed(name) => column.stored = name.text.clone(),
+            Limit::Low(_) | Limit::High(_) => {}
+        }
+    }
+    if written.filled.is_some() && matches!(column.ty, Type::Id(_)) {
+        cx.report(Diagnostic::at(Code::WrongKind, written.kind_span, "an id is not filled from elsewhere"));
+    }
+    column
+}
+
+/// Second pass: everything that refers to other items.
+pub(crate) fn check(cx: &mut Checker<'_>, id: ContractId, written: &Written) {
+    let own = Relation::Contract(id);
+    let find = |cx: &mut Checker<'_>, word: &Word| cx.column_of(id, word);
+    if let Some((words, _)) = &written.row_key {
+        let key: Vec<u32> = words.iter().filter_map(|w| find(cx, w)).collect();
+        cx.contracts[id.index()].key = key;
+    } else if cx.contracts[id.index()].is_table() && !written.head.broken {
+        cx.report(
+            Diagnostic::at(Code::MissingFact, written.head.span, format!("contract `{}` does not say what names a row", written.head.name))
+                .help("add a line such as `one row per id`"),
+        );
+    }
+    if let Some(word) = &written.dated
+        && let Some(column) = find(cx, word)
+    {
+        let ty = cx.contracts[id.index()].columns[column as usize].ty.clone();
+        if !matches!(ty, Type::Date | Type::Moment) {
+            let message = format!("`{word}` is {}, and a contract is dated by a date or a moment", ty.name());
+            cx.report(Diagnostic::at(Code::BadTime, word.span, message));
+        }
+        cx.contracts[id.index()].dated = Some(column);
+    }
+    if let Some((from, until)) = &written.valid
+        && let (Some(a), Some(b)) = (find(cx, from), find(cx, until))
+    {
+        for (word, column) in [(from, a), (until, b)] {
+            if !matches!(cx.contracts[id.index()].columns[column as usize].ty, Type::Date | Type::Moment) {
+                cx.report(Diagnostic::at(Code::BadTime, word.span, format!("`{word}` is no date or moment")));
+            }
+        }
+        cx.contracts[id.index()].valid = Some((a, b));
+    }
+    for word in &written.changes {
+        if let Some(changed) = cx.names.contract(word, &mut cx.diagnostics) {
+            cx.contracts[id.index()].changes.push(changed);
+        }
+    }
+    if let Some(agent) = &written.proposed_by {
+        cx.party(agent, "agent");
+    }
+    if let Some((_, Some(tell))) = &written.violation {
+        step::check_tell(cx, tell, None);
+    }
+    for link in &written.links {
+        let Some(Relation::Pairs(pairs)) = cx.noun_of_pairs(&link.noun) else { continue };
+        let columns = [find(cx, &link.first), find(cx, &link.second)];
+        let kind = link.kind.as_ref().map(|k| find(cx, k));
+        if let ([Some(first), Some(second)], None | Some(Some(_))) = (columns, &kind) {
+            cx.contracts[id.index()].links.push(Link { pairs, first, second, kind: kind.flatten() });
+        }
+    }
+    for column in &written.columns {
+        check_limits(cx, id, own, column);
+    }
+    check_filled(cx, written);
+}
+
+/// Third pass: promises, which speak of paths and metrics.
+pub(crate) fn check_promises(cx: &mut Checker<'_>, id: ContractId, written: &Written) {
+    let own = Relation::Contract(id);
+    for promise in written.fresh.iter().chain(&written.volume) {
+        let volume = written.volume.iter().any(|v| v.span == promise.span);
+        if cx.contracts[id.index()].dated.is_none() && !written.head.broken {
+            cx.report(
+                Diagnostic::at(Code::BadTime, promise.span, format!("`{}` has no date, so its age cannot be judged", written.head.name))
+                    .help("say which column is its time: `dated by COLUMN`"),
+            );
+        }
+        let within = cx.length(&promise.limit);
+        let stale = promise.stale.as_ref().map(|s| cx.length(s));
+        let per = match &promise.per {
+            None => None,
+            Some(noun) => {
+                let Some(to) = cx.noun(noun) else { continue };
+                match cx.path(own, to, None, noun.span) {
+                    Some(path) => Some((to, path)),
+                    None => continue,
+                }
+            }
+        };
+        // Fresh speaks of the entity's row, volume of the contract's: `where venture's status is active` and
+        // `where status is active` are the same promise. Both are tried in the entity's scope.
+        let filter = match (&promise.filter, &per) {
+            (None, _) => None,
+            (Some(filter), Some((to, path))) => {
+                let entity = volume.then(|| path.first().copied()).flatten();
+                let scope = Scope::of_entity(*to, own, entity);
+                match cx.condition(&scope, filter) {
+                    Some(f) => Some(f),
+                    None => continue,
+                }
+            }
+            (Some(filter), None) => {
+                cx.report(
+                    Diagnostic::at(Code::NoPath, filter.span, "this promise is about the contract as a whole, so there is no row to ask")
+                        .help("say for whom it is made: `per NOUN`"),
+                );
+                continue;
+            }
+        };
+        let Some(within) = within else { continue };
+        if volume {
+            cx.contracts[id.index()].volume.push(Volume { rows: promise.rows, every: within, per, filter });
+        } else {
+            cx.contracts[id.index()].fresh.push(Fresh { within, stale: stale.flatten(), per, filter });
+        }
+    }
+}
+
+fn check_limits(cx: &mut Checker<'_>, id: ContractId, own: Relation, written: &WrittenColumn) {
+    let Some(index) = cx.contracts[id.index()].column(&written.name.text) else { return };
+    let ty = cx.contracts[id.index()].columns[index as usize].ty.clone();
+    let mut bounds: [Option<Expr<Checked>>; 2] = [None, None];
+    for (limit, span) in &written.limits {
+        match limit {
+            Limit::Low(e) | Limit::High(e) => {
+                let Some(bound) = cx.constant(e) else { continue };
+                if !cx.compatible(&ty, &bound.ty) {
+                    let message =
+                        format!("`{}` is {} and cannot be compared with {}", written.name, ty.name(), bound.ty.name());
+                    cx.report(
+                        Diagnostic::at(Code::UnitMismatch, e.span, message).help(format!("write the bound as {}", ty.name())),
+                    );
+                    continue;
+                }
+                bounds[usize::from(matches!(limit, Limit::High(_)))] = Some(bound);
+            }
+            Limit::Optional(Some(unless)) => {
+                if let Some(condition) = cx.condition(&Scope::row(own), unless) {
+                    cx.contracts[id.index()].columns[index as usize].optional = Optional::Unless(condition);
+                }
+            }
+            Limit::NotEmpty if !matches!(ty, Type::Text | Type::Id(_)) => {
+                cx.report(
+                    Diagnostic::at(Code::UnitMismatch, *span, format!("`{}` is {}, which is never an empty text", written.name, ty.name()))
+                        .help("only text can be `not empty`; a column that may be missing is `optional`"),
+                );
+            }
+            _ => {}
+        }
+    }
+    let [low, high] = bounds;
+    if let (Some(Expr { kind: ExprKind::Literal(a), .. }), Some(Expr { kind: ExprKind::Literal(b), span, .. })) = (&low, &high)
+        && a.compare(b) == Some(std::cmp::Ordering::Greater)
+    {
+        cx.report(Diagnostic::at(Code::EmptyRange, *span, "the range ends before it begins").help("write the smaller bound first"));
+    }
+    let column = &mut cx.contracts[id.index()].columns[index as usize];
+    column.low = low;
+    column.high = high;
+}
+
+/// What an outgoing document is filled from must exist and have the column's type.
+fn check_filled(cx: &mut Checker<'_>, written: &Written) {
+    for column in &written.columns {
+        match &column.filled {
+            Some((from, filter)) => cx.later_filled(from, filter.as_ref(), &column.name, &column.kind_span),
+            None if written.to.is_some() && written.filled_from.is_none() => {
+                if !matches!(column.kind, WrittenKind::ListOf(_)) {
+                    cx.report(
+                        Diagnostic::at(Code::MissingFact, column.name.span, format!("nothing says from what `{}` is filled", column.name))
+                            .help("write `from METRIC` after its type"),
+                    );
+                }
+            }
+            None => {}
+        }
+    }
+    if let Some((from, _)) = &written.filled_from {
+        cx.names.lookup(from, &mut cx.diagnostics);
+    }
+}
+
+/// The value a bound stands for, if it is written out.
+pub fn literal_of(bound: &Expr<Checked>) -> Option<&Value> {
+    if let ExprKind::Literal(value) = &bound.kind { Some(value) } else { None }
+}

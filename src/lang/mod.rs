@@ -1,0 +1,11 @@
+//! The language: text, names, units, items.
+
+mod cascade;
+pub mod check;
+pub mod expr;
+pub mod item;
+pub mod names;
+pub mod pack;
+pub mod parse;
+pub mod print;
+pub mod syntax;

@@ -1,0 +1,195 @@
+//! Arrow 1, text to items. It cannot fail: what does not read is a diagnostic, the rest is read.
+
+use super::item::{
+    File, Head, Noun, Parsed, contract, decision, gate, metric, pairs, param, report, require, rollback, settings, stage,
+    test, threshold, trigger,
+};
+use super::syntax::{Block, Facts, Line, Node, Rule, Word, layout};
+use crate::diagnostic::{Code, Diagnostic, nearest};
+use crate::source::{FileId, Sources, Span};
+
+/// Reads every file of the pack.
+pub fn parse(sources: &Sources) -> (File, Vec<Diagnostic>) {
+    let mut file = File::default();
+    let mut faults = Vec::new();
+    for (id, source) in sources.iter() {
+        if source.name.ends_with(".toml") {
+            continue;
+        }
+        for block in layout(sources, id, &mut faults) {
+            item(&mut file, sources, &block, &mut faults);
+        }
+    }
+    (file, faults)
+}
+
+fn item(file: &mut File, sources: &Sources, block: &Block, faults: &mut Vec<Diagnostic>) {
+    let mut facts = Facts::new(sources);
+    let text = facts.text(block.head.span);
+    let first = text.split(|c: char| c.is_whitespace()).next().unwrap_or("");
+    let Some(noun) = Noun::ALL.iter().copied().find(|n| n.word() == first) else {
+        let span = Span { end: block.head.span.start + first.len() as u32, ..block.head.span };
+        let known = Noun::ALL.iter().map(|n| n.word());
+        let list: Vec<&str> = known.clone().collect();
+        faults.push(
+            Diagnostic::at(Code::UnknownNoun, span, format!("`{first}` opens no block"))
+                .help(nearest(first, known).unwrap_or_else(|| format!("a block begins with {}", crate::value::listed(&list, "or")))),
+        );
+        // A misspelt noun still declares its name, so that its uses are not held against it.
+        file.unknown.extend(second_word(&facts, block.head.span));
+        return;
+    };
+    let mut broken = false;
+    let node = match facts.parse(noun.head_rule(), block.head.span) {
+        Ok(node) => Some(node),
+        Err(fault) => {
+            faults.push(*fault);
+            broken = true;
+            None
+        }
+    };
+    let mut parsed_facts: Vec<(Line, Node<'_>)> = Vec::new();
+    for line in &block.facts {
+        match fact(&mut facts, noun, line) {
+            Ok(node) => parsed_facts.push((line.clone(), node)),
+            Err(fault) => {
+                faults.push(*fault);
+                broken = true;
+            }
+        }
+    }
+    let name = match noun {
+        Noun::Test => node.as_ref().and_then(|n| n.title()),
+        Noun::Stage => node.as_ref().map(|n| n.only_of(Rule::stage_number)),
+        _ => node.as_ref().map(|n| n.name(0)).filter(|w| !w.text.is_empty()),
+    };
+    let name = name.or_else(|| second_word(&facts, block.head.span));
+    let because: Vec<Node<'_>> = parsed_facts.iter().filter_map(|(_, f)| f.child(Rule::because)).collect();
+    if let [first, second, ..] = &because[..] {
+        faults.push(
+            Diagnostic::new(Code::RepeatedFact, "`because` stands twice")
+                .label(second.span(), "again here")
+                .label(first.span(), "first here")
+                .help("keep one reason"),
+        );
+    }
+    let head = Head {
+        name: name.unwrap_or(Word { text: "".into(), span: block.head.first }),
+        span: block.head.span,
+        broken,
+        because: because.first().and_then(|b| b.title()),
+        title: node.as_ref().and_then(|n| n.title()),
+        formerly: parsed_facts.iter().find_map(|(_, f)| f.child(Rule::formerly)).map(|f| f.name(0)),
+    };
+    let parsed = Parsed { head, node, facts: parsed_facts };
+    match noun {
+        Noun::Contract => file.contracts.push(contract::parse(parsed, faults)),
+        Noun::Pairs => file.pairs.push(pairs::parse(parsed, faults)),
+        Noun::Param => file.params.push(param::parse(parsed, faults)),
+        Noun::Require => file.requires.push(require::parse(parsed, faults)),
+        Noun::Set => file.sets.extend(settings::parse_set(&parsed, faults)),
+        Noun::Profile => file.profiles.push(settings::parse_profile(parsed, faults)),
+        Noun::Metric => file.metrics.push(metric::parse(parsed, faults)),
+        Noun::Threshold => file.thresholds.push(threshold::parse(parsed, faults)),
+        Noun::Gate => file.gates.push(gate::parse(parsed, faults)),
+        Noun::Stage => file.stages.push(stage::parse(parsed, faults)),
+        Noun::Trigger => file.triggers.push(trigger::parse(parsed, faults)),
+        Noun::Rollback => file.rollbacks.push(rollback::parse(parsed, faults)),
+        Noun::Decision => file.decisions.push(decision::parse(parsed, faults)),
+        Noun::Report => file.reports.push(report::parse(parsed, faults)),
+        Noun::Test => {
+            let mut rows = Facts::new(sources);
+            file.tests.push(test::parse(parsed, &mut rows, faults));
+        }
+    }
+}
+
+/// The word after the noun, as the name of a head that does not read.
+fn second_word(facts: &Facts<'_>, head: Span) -> Option<Word> {
+    let text = facts.text(head);
+    let from = text.find(char::is_whitespace)?;
+    let start = from + (text[from..].len() - text[from..].trim_start().len());
+    let end = text[start..].find(|c: char| !(c.is_alphanumeric() || c == '_' || c == '-')).map_or(text.len(), |i| start + i);
+    (end > start).then(|| Word {
+        text: text[start..end].into(),
+        span: Span { file: head.file, start: head.start + start as u32, end: head.start + end as u32 },
+    })
+}
+
+fn fact<'s>(facts: &mut Facts<'s>, noun: Noun, line: &Line) -> Result<Node<'s>, Box<Diagnostic>> {
+    let text = facts.text(line.first);
+    let table = noun == Noun::Test
+        && ["given", "write", "remove"].iter().any(|w| text.strip_prefix(w).is_some_and(|rest| rest.starts_with(' ')));
+    if table {
+        return facts.parse(Rule::table, line.first);
+    }
+    let fault = match facts.parse(noun.fact_rule(), line.span) {
+        Ok(node) => return Ok(node),
+        Err(fault) => fault,
+    };
+    // A second look: a fact of another noun is better called that.
+    if fault.code == Code::Syntax && fault.span().is_some_and(|s| s.start <= line.span.start + text.len() as u32) {
+        let mut others: Vec<&str> = Vec::new();
+        for other in Noun::ALL.iter().filter(|n| **n != noun && !matches!(n, Noun::Test | Noun::Gate | Noun::Contract)) {
+            if facts.parse(other.fact_rule(), line.span).is_ok() {
+                others.push(other.word());
+            }
+        }
+        if !others.is_empty() {
+            let plural: Vec<String> = others.iter().map(|o| format!("{o}s").replace("pairss", "pairs")).collect();
+            let start = text.split(char::is_whitespace).next().unwrap_or(text);
+            return Err(Box::new(
+                Diagnostic::at(
+                    Code::WrongNoun,
+                    Span { end: line.span.start + start.len() as u32, ..line.span },
+                    format!("this line is a fact of {}, not of a {}", crate::value::listed(&plural, "or"), noun.word()),
+                )
+                .help(format!("move it below a {}, or leave it out", crate::value::listed(&others, "or"))),
+            ));
+        }
+    }
+    if let Some(span) = fault.span()
+        && fault.code == Code::Syntax
+        && span.start == line.span.start
+    {
+        let word = text.split(char::is_whitespace).next().unwrap_or(text);
+        let words = first_words(noun);
+        return Err(Box::new(
+            Diagnostic::at(Code::Syntax, span, format!("`{word}` begins no fact of a {}", noun.word())).help(
+                nearest(word, words.iter().copied())
+                    .unwrap_or_else(|| format!("its facts begin with {}", crate::value::listed(words, "or"))),
+            ),
+        ));
+    }
+    Err(fault)
+}
+
+/// The words with which the facts of a noun begin.
+fn first_words(noun: Noun) -> &'static [&'static str] {
+    match noun {
+        Noun::Contract => &["because", "one row per", "dated by", "in force from", "fresh within", "at least", "on violation", "belongs to", "changes", "stored in", "filled from"],
+        Noun::Pairs => &["because", "where", "sharing", "found in", "at most"],
+        Noun::Param => &["because", "category"],
+        Noun::Require | Noun::Set => &["because"],
+        Noun::Profile => &["because", "set"],
+        Noun::Metric => &["because", "is"],
+        Noun::Threshold => &["because", "target", "acceptable", "while", "formerly"],
+        Noun::Gate => &["because", "formerly", "there is", "every contract"],
+        Noun::Stage => &["because", "mode", "runs while", "takes the baseline on entry", "substage"],
+        Noun::Trigger => &[
+            "because", "when", "clear when", "unless", "check", "once within", "severity", "mode", "depth at most", "end as", "record",
+            "set", "have", "tell", "ask", "apply", "undo", "restore", "send", "fire", "enter", "publish", "acts on", "after", "formerly",
+        ],
+        Noun::Rollback => &[
+            "because", "when", "check", "severity", "ask", "set", "restore", "record", "verify", "afterwards", "watch", "tell", "send", "formerly",
+        ],
+        Noun::Decision => &["because", "runs by itself"],
+        Noun::Report => &["because", "show", "list", "draw", "have"],
+        Noun::Test => &["because", "now is", "given", "write", "remove", "set", "apply profile", "after", "on", "stage", "begins as", "expect"],
+    }
+}
+
+/// The file an item stands in.
+pub fn file_of(head: &Head) -> FileId {
+    head.span.file
+}

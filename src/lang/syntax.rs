@@ -1,0 +1,425 @@
+//! Text to syntax trees: the grammar's parser, the pieces of a file, and what to say when a line does not read.
+
+use std::sync::Arc;
+
+use pest::Parser;
+use pest::error::{ErrorVariant, InputLocation};
+use pest::iterators::Pair;
+
+use crate::diagnostic::{Code, Diagnostic, nearest, nearest_name};
+use crate::source::{FileId, Sources, Span};
+
+#[allow(missing_docs, unreachable_pub)]
+mod grammar {
+    /// The parser that `grammar/*.pest` generates.
+    #[derive(pest_derive::Parser)]
+    #[grammar = "../grammar/layout.pest"]
+    #[grammar = "../grammar/words.pest"]
+    #[grammar = "../grammar/expr.pest"]
+    #[grammar = "../grammar/contract.pest"]
+    #[grammar = "../grammar/pairs.pest"]
+    #[grammar = "../grammar/param.pest"]
+    #[grammar = "../grammar/metric.pest"]
+    #[grammar = "../grammar/threshold.pest"]
+    #[grammar = "../grammar/gate.pest"]
+    #[grammar = "../grammar/stage.pest"]
+    #[grammar = "../grammar/trigger.pest"]
+    #[grammar = "../grammar/step.pest"]
+    #[grammar = "../grammar/rollback.pest"]
+    #[grammar = "../grammar/decision.pest"]
+    #[grammar = "../grammar/report.pest"]
+    #[grammar = "../grammar/test.pest"]
+    #[grammar = "../grammar/keywords.pest"]
+    pub struct Grammar;
+}
+
+pub(crate) use grammar::Rule;
+
+/// Parentheses may nest this deep; beyond it nobody reads the line.
+pub const MAX_DEPTH: usize = 32;
+/// After so many lines of a file that do not read, the rest get the short message: looking for the best words is slow.
+const MAX_DETAILED: usize = 200;
+
+/// A word of the source with its place.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub struct Word {
+    /// The word.
+    pub text: Arc<str>,
+    /// Where it stands.
+    pub span: Span,
+}
+
+impl std::fmt::Display for Word {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(&self.text)
+    }
+}
+
+/// One logical line: a head or a fact, its continuation lines included.
+#[derive(Debug, Clone)]
+pub struct Line {
+    /// All of it.
+    pub span: Span,
+    /// The words of its first line.
+    pub first: Span,
+    /// The words of each further line; the rows, where the line opens a table.
+    pub more: Vec<Span>,
+}
+
+/// A head in column 0 and the facts below it.
+#[derive(Debug, Clone)]
+pub struct Block {
+    /// The line that names the noun.
+    pub head: Line,
+    /// The lines below it, in order.
+    pub facts: Vec<Line>,
+}
+
+/// A node of the syntax tree with its place in the sources.
+#[derive(Debug, Clone)]
+pub(crate) struct Node<'i> {
+    pair: Pair<'i, Rule>,
+    file: FileId,
+    base: u32,
+}
+
+impl<'i> Node<'i> {
+    pub(crate) fn rule(&self) -> Rule {
+        self.pair.as_rule()
+    }
+
+    pub(crate) fn span(&self) -> Span {
+        let span = self.pair.as_span();
+        // A rule may have eaten blanks before it found that nothing follows.
+        let trimmed = span.as_str().trim_end().len();
+        Span { file: self.file, start: self.base + span.start() as u32, end: self.base + (span.start() + trimmed) as u32 }
+    }
+
+    pub(crate) fn text(&self) -> &'i str {
+        self.pair.as_str()
+    }
+
+    pub(crate) fn word(&self) -> Word {
+        Word { text: self.text().into(), span: self.span() }
+    }
+
+    pub(crate) fn children(&self) -> impl Iterator<Item = Node<'i>> + use<'i> {
+        let (file, base) = (self.file, self.base);
+        self.pair.clone().into_inner().filter(|p| p.as_rule() != Rule::EOI).map(move |pair| Node { pair, file, base })
+    }
+
+    pub(crate) fn child(&self, rule: Rule) -> Option<Node<'i>> {
+        self.children().find(|n| n.rule() == rule)
+    }
+
+    pub(crate) fn has(&self, rule: Rule) -> bool {
+        self.child(rule).is_some()
+    }
+
+    /// The only or first child; a node without one stands for itself.
+    pub(crate) fn only(&self) -> Node<'i> {
+        self.children().next().unwrap_or_else(|| self.clone())
+    }
+
+    /// The words of the name children, in order.
+    pub(crate) fn words(&self) -> Vec<Word> {
+        self.children().filter(|n| n.rule() == Rule::name).map(|n| n.word()).collect()
+    }
+
+    /// The n-th name child; an empty word where the grammar has none, which cannot be declared.
+    pub(crate) fn name(&self, n: usize) -> Word {
+        self.children().filter(|c| c.rule() == Rule::name).nth(n).map_or_else(
+            || Word { text: "".into(), span: self.span() },
+            |c| c.word(),
+        )
+    }
+
+    /// The text between the quotes of a title child.
+    pub(crate) fn title(&self) -> Option<Word> {
+        self.child(Rule::title).map(|t| t.quoted())
+    }
+
+    /// The text between the quotes of this title.
+    pub(crate) fn quoted(&self) -> Word {
+        Word { text: self.text().trim_matches('"').into(), span: self.span() }
+    }
+}
+
+/// Cuts a file into blocks. What stands nowhere is a diagnostic.
+pub(crate) fn layout(sources: &Sources, file: FileId, diagnostics: &mut Vec<Diagnostic>) -> Vec<Block> {
+    let text = &sources.file(file).text;
+    let whole = match grammar::Grammar::parse(Rule::file, text) {
+        Ok(mut pairs) => pairs.next(),
+        Err(error) => {
+            let span = Span { file, start: error_offset(&error) as u32, end: error_offset(&error) as u32 };
+            diagnostics.push(
+                Diagnostic::at(Code::StrayLine, span, "this line stands in no block")
+                    .help("a block begins in column 0 with a noun, its facts are indented by two blanks"),
+            );
+            None
+        }
+    };
+    let Some(whole) = whole else { return Vec::new() };
+    let node = Node { pair: whole, file, base: 0 };
+    let mut blocks: Vec<Block> = Vec::new();
+    for part in node.children() {
+        match part.rule() {
+            Rule::block => {
+                let mut head = None;
+                let mut facts = Vec::new();
+                for line in part.children() {
+                    match line.rule() {
+                        Rule::head => head = Some(logical(&line)),
+                        Rule::fact => facts.push(logical(&line)),
+                        Rule::stray => diagnostics.push(stray(&line)),
+                        _ => {}
+                    }
+                }
+                if let Some(head) = head {
+                    blocks.push(Block { head, facts });
+                }
+            }
+            Rule::stray => diagnostics.push(stray(&part)),
+            // Comments before the first block.
+            _ => {}
+        }
+    }
+    blocks
+}
+
+fn stray(node: &Node<'_>) -> Diagnostic {
+    let words = node.child(Rule::words).map_or_else(|| node.span(), |w| w.span());
+    if node.text().starts_with(|c| c == ' ' || c == '\t') && node.text().trim_start_matches(' ').starts_with('\t') {
+        let tab = node.text().find('\t').unwrap_or(0) as u32;
+        let at = node.span().start + tab;
+        return Diagnostic::at(Code::Tab, Span { start: at, end: at + 1, ..words }, "a tab indents this line")
+            .help("indent with two blanks; `bylaws fmt` cannot guess how wide a tab was meant");
+    }
+    Diagnostic::at(Code::StrayLine, words, "this line is indented but no block is open above it")
+        .help("a block begins in column 0 with a noun; its facts are indented by two blanks")
+}
+
+fn logical(node: &Node<'_>) -> Line {
+    let mut spans = Vec::new();
+    for part in node.children() {
+        match part.rule() {
+            Rule::words => spans.push(part.span()),
+            Rule::more => spans.extend(part.child(Rule::words).map(|w| w.span())),
+            _ => {}
+        }
+    }
+    let first = spans.first().copied().unwrap_or_else(|| node.span());
+    let last = spans.last().copied().unwrap_or(first);
+    Line { span: first.to(last), first, more: spans.into_iter().skip(1).collect() }
+}
+
+/// Parses logical lines and explains those that do not read.
+pub(crate) struct Facts<'s> {
+    sources: &'s Sources,
+    explained: usize,
+}
+
+impl<'s> Facts<'s> {
+    pub(crate) fn new(sources: &'s Sources) -> Facts<'s> {
+        Facts { sources, explained: 0 }
+    }
+
+    pub(crate) fn text(&self, span: Span) -> &'s str {
+        self.sources.text(span)
+    }
+
+    /// Parses one stretch of source by a rule.
+    pub(crate) fn parse(&mut self, rule: Rule, span: Span) -> Result<Node<'s>, Box<Diagnostic>> {
+        let slice = self.sources.text(span);
+        let place = |from: usize, to: usize| Span {
+            file: span.file,
+            start: span.start + from as u32,
+            end: span.start + to as u32,
+        };
+        if let Some(tab) = slice.find('\t') {
+            return Err(Box::new(
+                Diagnostic::at(Code::Tab, place(tab, tab + 1), "a tab stands where blanks are expected")
+                    .help("use blanks; cells of a table stand two or more blanks apart"),
+            ));
+        }
+        if let Some(at) = too_deep(slice) {
+            return Err(Box::new(
+                Diagnostic::at(Code::TooDeep, place(at, at + 1), "this line nests or chains too much to be read")
+                    .help(format!("at most {MAX_DEPTH} parentheses inside each other; give the inner part a name of its own: a metric")),
+            ));
+        }
+        match grammar::Grammar::parse(rule, slice) {
+            Ok(mut pairs) => pairs.next().map(|pair| Node { pair, file: span.file, base: span.start }).ok_or_else(|| {
+                Box::new(Diagnostic::at(Code::Syntax, span, "this line is empty"))
+            }),
+            Err(error) => {
+                let at = error_offset(&error);
+                self.explained += 1;
+                let expected =
+                    if self.explained > MAX_DETAILED { Vec::new() } else { expected(rule, slice, at) };
+                Err(Box::new(explain(slice, at, &expected, &place, &error)))
+            }
+        }
+    }
+}
+
+fn too_deep(slice: &str) -> Option<usize> {
+    let (mut depth, mut quoted) = (0usize, false);
+    for (i, b) in slice.bytes().enumerate() {
+        match b {
+            b'"' => quoted = !quoted,
+            b'\n' => quoted = false,
+            b'(' if !quoted => depth += 1,
+            b')' if !quoted => depth = depth.saturating_sub(1),
+            _ => {}
+        }
+        if depth > MAX_DEPTH {
+            return Some(i);
+        }
+    }
+    // Two forms nest without parentheses, and a chain of signs nests to the left.
+    let nth = |word: &str, n: usize| (slice.len() > n * word.len()).then(|| slice.match_indices(word).nth(n)).flatten();
+    [("percent of", MAX_DEPTH), ("there is", MAX_DEPTH), (" + ", 500), (" - ", 500), ("*", 500), ("/", 500)]
+        .into_iter()
+        .find_map(|(word, n)| nth(word, n))
+        .map(|(i, _)| i)
+}
+
+fn error_offset(error: &pest::error::Error<Rule>) -> usize {
+    match error.location {
+        InputLocation::Pos(at) => at,
+        InputLocation::Span((at, _)) => at,
+    }
+}
+
+/// The words that could stand at the furthest place that reads, for the message.
+fn expected(rule: Rule, slice: &str, at: usize) -> Vec<String> {
+    pest::set_error_detail(true);
+    let again = grammar::Grammar::parse(rule, slice);
+    pest::set_error_detail(false);
+    let Err(error) = again else { return Vec::new() };
+    let mut words = Vec::new();
+    if let Some(attempts) = error.parse_attempts().filter(|a| a.max_position == at) {
+        for stack in attempts.call_stacks() {
+            let rule = stack.deepest.get_rule().copied().or(stack.parent);
+            words.extend(rule.and_then(describe));
+        }
+    }
+    if words.is_empty()
+        && let ErrorVariant::ParsingError { positives, .. } = &error.variant
+    {
+        words.extend(positives.iter().filter_map(|r| describe(*r)));
+    }
+    words.sort();
+    words.dedup();
+    words
+}
+
+/// How a rule of the grammar is called in a message; nothing for blanks and the like.
+fn describe(rule: Rule) -> Option<String> {
+    let name = format!("{rule:?}");
+    if let Some(words) = name.strip_prefix("k_") {
+        return Some(match words {
+            "first_value" => "first".to_owned(),
+            _ => words.replace('_', " "),
+        });
+    }
+    Some(
+        match rule {
+            Rule::EOI => "the end of the line",
+            Rule::name | Rule::word | Rule::code | Rule::path => "a name",
+            Rule::number | Rule::digits | Rule::plain => "a number",
+            Rule::title => "a text in quotes",
+            Rule::date => "a date",
+            Rule::time => "a time such as 07:00",
+            Rule::money | Rule::amount_of_money => "an amount",
+            Rule::quantity | Rule::literal | Rule::amount => "a value",
+            Rule::unit => "a unit",
+            Rule::unit_word | Rule::period => "a period such as months",
+            Rule::stage_number => "the number of a stage",
+            Rule::article => "a",
+            Rule::is => "is",
+            Rule::is_not => "is not",
+            Rule::no => "no",
+            Rule::the => "the",
+            Rule::its => "its",
+            Rule::rows => "rows",
+            Rule::times_word => "times",
+            Rule::possessive => "'s",
+            Rule::percent_of => "as percent of",
+            Rule::each_time => "an hour",
+            Rule::sign | Rule::times => return None,
+            Rule::atom | Rule::sum | Rule::product | Rule::expr | Rule::test | Rule::operand => "a value or a name",
+            Rule::relation | Rule::comparison => "is at least",
+            Rule::kind | Rule::kind_word => "a type such as text, number, percent, money, date or moment",
+            _ => return None,
+        }
+        .to_owned(),
+    )
+}
+
+fn explain(
+    slice: &str,
+    at: usize,
+    expected: &[String],
+    place: &dyn Fn(usize, usize) -> Span,
+    error: &pest::error::Error<Rule>,
+) -> Diagnostic {
+    if matches!(error.variant, ErrorVariant::CustomError { .. }) {
+        return Diagnostic::at(Code::TooDeep, place(0, slice.len()), "this line is too deeply nested to be read")
+            .help("give its parts names of their own: metrics");
+    }
+    let rest = &slice[at..];
+    let blanks = rest.len() - rest.trim_start().len();
+    let word_at = at + blanks;
+    let found = &slice[word_at..];
+    let length = found
+        .char_indices()
+        .find(|(i, c)| *i > 0 && !(c.is_alphanumeric() || *c == '_' || *c == '%'))
+        .map_or(found.len(), |(i, _)| i);
+    let word = &found[..length];
+    let first_words = expected.iter().filter(|e| !e.contains(' ')).map(String::as_str);
+    let phrase = expected.iter().find(|e| e.contains(' ') && nearest_name(word, e.split(' ').take(1)).is_some());
+    let list = listed(expected);
+    if word.is_empty() {
+        let mut end = slice.trim_end().len();
+        if end == 0 {
+            end = slice.len();
+        }
+        let last = slice[..end].char_indices().last().map_or(0, |(i, _)| i);
+        let message = if list.is_empty() {
+            "the line ends too early".to_owned()
+        } else {
+            format!("the line ends where {list} is expected")
+        };
+        return Diagnostic::at(Code::Syntax, place(last, end), message);
+    }
+    let message = if list.is_empty() {
+        format!("`{word}` does not belong here")
+    } else {
+        format!("`{word}` stands where {list} is expected")
+    };
+    let newline_before = slice[..word_at].trim_end_matches(' ').ends_with('\n');
+    let help = nearest(word, first_words)
+        .or_else(|| phrase.map(|p| format!("did you mean `{p}`?")))
+        .or_else(|| {
+            newline_before.then(|| {
+                "a line indented by 4 or more goes on with the line above; facts are indented by 2".to_owned()
+            })
+        });
+    Diagnostic::at(Code::Syntax, place(word_at, word_at + length), message).help_if(help)
+}
+
+/// `a, b or c`, keywords in quotes, at most ten.
+fn listed(words: &[String]) -> String {
+    let shown: Vec<String> = words
+        .iter()
+        .take(10)
+        .map(|w| match w.as_str() {
+            w if w.starts_with("a ") || w.starts_with("the ") || w.starts_with("an ") => w.to_owned(),
+            w => format!("`{w}`"),
+        })
+        .collect();
+    let list = crate::value::listed(&shown, "or");
+    if words.len() > 10 { format!("{list} (or one of {} more)", words.len() - 10) } else { list }
+}

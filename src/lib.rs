@@ -1,0 +1,16 @@
+#![doc = "bylaws"]
+pub mod cli;
+pub mod compile;
+pub mod demo;
+pub mod diagnostic;
+pub mod engine;
+pub mod lang;
+pub mod plan;
+pub mod scenario;
+pub mod settings;
+pub mod source;
+pub mod sql;
+pub mod store;
+pub mod tick;
+pub mod time;
+pub mod value;

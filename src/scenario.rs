@@ -1,0 +1,921 @@
+//! Tests of rules: a database of their own, a clock that only their lines move, and the daemon's own judge.
+
+use std::collections::{BTreeMap, HashMap, HashSet};
+use std::sync::Arc;
+
+use jiff::{SignedDuration, Timestamp};
+
+use crate::engine::decide::{Decider, Intent, IntentKind, Judged, Terms, Tri as Known, decide, wakes};
+use crate::engine::judge::{Judge, Outcome, Row, Verdict};
+use crate::engine::memory::{Memory, Reply};
+use crate::engine::reading::{Key, Tri};
+use crate::engine::window;
+use crate::lang::expr::{Answer, Checked, ContractId, Expr, ExprKind, Joint, MetricId, ParamId, Relation};
+use crate::lang::item::decision::Who;
+use crate::lang::item::step::{About, Mode, StepKind};
+use crate::lang::item::test::{Action, Expectation, Expected, KeyText, ReplyAnswer, RuleRef as Named, Subject, Table, Test};
+use crate::lang::item::trigger::{OnDay, Pace, Trigger};
+use crate::lang::pack::Pack;
+use crate::plan::{MomentId, RuleRef};
+use crate::source::Span;
+use crate::store::read::Unlisted;
+use crate::store::{Store, StoreError, changes, migrate, scratch};
+use crate::tick::{Taken, Tick, take_baseline_of, verdicts};
+use crate::time::{Calendar, Period};
+use crate::value::{Type, Value};
+
+/// No course takes more judgements than this; beyond it a test asks for too much time at once.
+const MOST_TICKS: usize = 50_000;
+
+/// What a test found to be otherwise.
+#[derive(Debug, Clone)]
+pub struct Failure {
+    /// The line of the test.
+    pub span: Span,
+    /// What was expected and what is.
+    pub message: String,
+}
+
+/// A rule in the course of a test.
+type RuleKey = (RuleRef, Key);
+
+/// Runs one test of a pack. `Err` is a fault of the test's own database, which is the program's.
+pub fn run(pack: &Pack, index: usize) -> Result<Vec<Failure>, StoreError> {
+    let chain = chain(pack, index);
+    let mut course = Course::new(pack, &chain)?;
+    for (i, test) in chain.iter().enumerate() {
+        let own = i + 1 == chain.len();
+        for (span, action) in &test.actions {
+            // What an earlier test expects is told by that test.
+            if own || !matches!(action, Action::Expect(_)) {
+                course.act(*span, action)?;
+            }
+        }
+    }
+    course.settle()?;
+    Ok(course.failures)
+}
+
+/// The tests it goes on with, the first of all first.
+fn chain(pack: &Pack, index: usize) -> Vec<&Test> {
+    let mut chain = vec![&pack.tests[index]];
+    while let Some(before) = chain.last().and_then(|t| t.begins_as)
+        && chain.len() < 100
+    {
+        chain.push(&pack.tests[before as usize]);
+    }
+    chain.reverse();
+    chain
+}
+
+struct Course<'a> {
+    pack: &'a Pack,
+    store: Store,
+    now: Option<Timestamp>,
+    overrides: HashMap<ParamId, Value>,
+    given: HashMap<ContractId, HashSet<u32>>,
+    unlisted: Unlisted,
+    /// Rows given since the last settling, whose references must lead somewhere.
+    unsettled: Vec<(ContractId, Span, Vec<(u32, String)>)>,
+    entering: Vec<Arc<str>>,
+    memory: BTreeMap<RuleKey, Memory>,
+    log: Vec<(RuleKey, Intent)>,
+    replies: Vec<(RuleKey, Arc<str>, Reply)>,
+    relevant: Vec<RuleRef>,
+    due: HashMap<RuleRef, Timestamp>,
+    dirty: bool,
+    taken: Option<Taken>,
+    failures: Vec<Failure>,
+}
+
+/// Since when given rows hold.
+fn beginning() -> Timestamp {
+    Timestamp::constant(-60_000_000_000, 0)
+}
+
+fn core(pack: &Pack, rule: RuleRef) -> Option<&Trigger> {
+    match rule {
+        RuleRef::Trigger(i) => pack.triggers.get(i as usize),
+        RuleRef::Rollback(i) => pack.rollbacks.get(i as usize).map(|r| &r.core),
+        _ => None,
+    }
+}
+
+fn named(rule: Named) -> RuleRef {
+    match rule {
+        Named::Trigger(i) => RuleRef::Trigger(i),
+        Named::Rollback(i) => RuleRef::Rollback(i),
+    }
+}
+
+/// The rules whose course a test follows: those it names, and those that set them off.
+fn relevant(pack: &Pack, chain: &[&Test]) -> Vec<RuleRef> {
+    let mut rules: Vec<RuleRef> = Vec::new();
+    let subject = |s: &Subject| match s {
+        Subject::Trigger(i) => Some(RuleRef::Trigger(*i)),
+        Subject::Rollback(i) => Some(RuleRef::Rollback(*i)),
+        _ => None,
+    };
+    for (_, action) in chain.iter().flat_map(|t| &t.actions) {
+        rules.extend(match action {
+            Action::Expect(Expectation::Value { subject: s, .. }) | Action::Expect(Expectation::Party { about: s, .. }) => subject(s),
+            Action::Expect(Expectation::Fired { rule, .. }) => Some(named(*rule)),
+            Action::Reply(reply) => Some(named(reply.rule)),
+            _ => None,
+        });
+    }
+    let all = (0..pack.triggers.len() as u32).map(RuleRef::Trigger).chain((0..pack.rollbacks.len() as u32).map(RuleRef::Rollback));
+    let all: Vec<RuleRef> = all.collect();
+    loop {
+        let more = all.iter().copied().find(|rule| {
+            !rules.contains(rule)
+                && core(pack, *rule).is_some_and(|t| {
+                    t.steps.iter().any(|s| matches!(s.kind, StepKind::Fire(target) if rules.contains(&RuleRef::Trigger(target))))
+                })
+        });
+        match more {
+            Some(rule) => rules.push(rule),
+            None => break,
+        }
+    }
+    rules.sort_unstable();
+    rules.dedup();
+    rules
+}
+
+impl<'a> Course<'a> {
+    fn new(pack: &'a Pack, chain: &[&Test]) -> Result<Course<'a>, StoreError> {
+        let mut store = Store::in_memory()?;
+        migrate::migrate(&mut store, &[], beginning())?;
+        let tables: Vec<&crate::lang::item::contract::Contract> = pack.contracts.iter().filter(|c| c.is_table()).collect();
+        scratch::create_tables(&mut store, &tables)?;
+        changes::install_change_log(&mut store, &tables, beginning())?;
+        Ok(Course {
+            pack,
+            store,
+            now: None,
+            overrides: HashMap::new(),
+            given: HashMap::new(),
+            unlisted: Unlisted::new(),
+            unsettled: Vec::new(),
+            entering: Vec::new(),
+            memory: BTreeMap::new(),
+            log: Vec::new(),
+            replies: Vec::new(),
+            relevant: relevant(pack, chain),
+            due: HashMap::new(),
+            dirty: true,
+            taken: None,
+            failures: Vec::new(),
+        })
+    }
+
+    fn fail(&mut self, span: Span, message: impl Into<String>) {
+        self.failures.push(Failure { span, message: message.into() });
+    }
+
+    /// The moment of the test; without one it begins at the first instant of 2026.
+    fn time(&self) -> Timestamp {
+        self.now.unwrap_or(Timestamp::constant(1_767_225_600, 0))
+    }
+
+    fn act(&mut self, span: Span, action: &Action) -> Result<(), StoreError> {
+        match action {
+            Action::Now(at) => {
+                if self.now.is_some_and(|now| now > *at) {
+                    self.fail(span, "the clock of a test does not run backwards");
+                    return Ok(());
+                }
+                if self.now.is_some() {
+                    return self.advance(span, *at);
+                }
+                self.now = Some(*at);
+                self.dirty = true;
+            }
+            Action::Given(table) => {
+                let head = changes::log_head(&self.store)?;
+                self.put(table, false)?;
+                changes::restamp(&mut self.store, head, beginning())?;
+                let columns = table.rows.iter().map(|(span, cells)| {
+                    let refs = table.columns.iter().zip(cells).filter_map(|(c, v)| match v {
+                        Some(Value::Text(text)) => Some((*c, text.to_string())),
+                        _ => None,
+                    });
+                    (table.contract, *span, refs.collect())
+                });
+                self.unsettled.extend(columns);
+            }
+            Action::Write(table) => {
+                self.settle()?;
+                let head = changes::log_head(&self.store)?;
+                self.put(table, true)?;
+                let at = self.time();
+                changes::restamp(&mut self.store, head, at)?;
+            }
+            Action::Remove(table) => {
+                self.settle()?;
+                let head = changes::log_head(&self.store)?;
+                let contract = self.pack.contract(table.contract);
+                for (_, cells) in &table.rows {
+                    let known: Vec<(u32, &Value)> = table.columns.iter().copied().zip(cells.iter().flatten()).collect();
+                    scratch::delete(&mut self.store, contract, &known)?;
+                }
+                let at = self.time();
+                changes::restamp(&mut self.store, head, at)?;
+                self.dirty = true;
+            }
+            Action::Set { param, value } => {
+                self.overrides.insert(*param, value.clone());
+                self.dirty = true;
+            }
+            Action::Profile(i) => {
+                let values = self.pack.profiles[*i as usize].values.iter().map(|(p, v, _)| (*p, v.clone()));
+                self.overrides.extend(values);
+                self.dirty = true;
+            }
+            Action::After(length) => {
+                let by = window::constant(length, &|id| self.param(id));
+                let to = by.map(|by| window::moved(&self.pack.settings.calendar, self.time(), &by, true));
+                if let Some(to) = to {
+                    self.advance(span, to)?;
+                }
+            }
+            Action::On(at) => {
+                if *at < self.time() {
+                    self.fail(span, "the clock of a test does not run backwards");
+                } else {
+                    self.advance(span, *at)?;
+                }
+            }
+            Action::Entered(stage) => {
+                self.entering.push(stage.clone());
+                self.dirty = true;
+            }
+            Action::Expect(expectation) => {
+                self.settle()?;
+                self.expect(span, expectation)?;
+            }
+            Action::Reply(reply) => {
+                self.settle()?;
+                let rule = named(reply.rule);
+                let Some(key) = self.key_of(rule, reply.key.as_ref()) else {
+                    self.fail(span, "there is no such key to answer for");
+                    return Ok(());
+                };
+                let asked = self.memory.get(&(rule, key.clone())).and_then(Memory::waiting).is_some();
+                if !asked {
+                    let name = core(self.pack, rule).map_or("", |t| &t.name);
+                    self.fail(span, format!("nobody has been asked about {name}{}", for_key(&key)));
+                    return Ok(());
+                }
+                let answer = match &reply.answer {
+                    ReplyAnswer::Approves => Reply::Yes,
+                    ReplyAnswer::Refuses => Reply::No,
+                    ReplyAnswer::Chooses(word) => Reply::Chose(word.clone()),
+                };
+                for role in &reply.roles {
+                    self.replies.push(((rule, key.clone()), role.clone(), answer.clone()));
+                }
+                self.dirty = true;
+                self.judge(&[rule])?;
+            }
+        }
+        Ok(())
+    }
+
+    fn param(&self, id: ParamId) -> Value {
+        self.overrides.get(&id).cloned().unwrap_or_else(|| self.pack.param(id).clone())
+    }
+
+    fn put(&mut self, table: &Table, replace: bool) -> Result<(), StoreError> {
+        let contract = self.pack.contract(table.contract);
+        self.given.entry(table.contract).or_default().extend(&table.columns);
+        let listed = &self.given[&table.contract];
+        let silent: HashSet<u32> = (0..contract.columns.len() as u32).filter(|c| !listed.contains(c)).collect();
+        self.unlisted.insert(table.contract, silent);
+        for (_, cells) in &table.rows {
+            scratch::put(&mut self.store, contract, &table.columns, cells, replace)?;
+        }
+        self.dirty = true;
+        Ok(())
+    }
+
+    /// References of given rows must lead to rows that somebody gave.
+    fn check_references(&mut self) -> Result<(), StoreError> {
+        for (contract, span, cells) in std::mem::take(&mut self.unsettled) {
+            for (column, text) in cells {
+                let column = &self.pack.contract(contract).columns[column as usize];
+                let Some(target) = column.refers.map(|t| self.pack.contract(t)) else { continue };
+                if target.is_table() && !scratch::exists(&self.store, target, &text)? {
+                    let message = format!("`{}` is {text}, and no {} {text} is given", column.name, target.row_word());
+                    self.fail(span, message);
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// Brings everything up to the present moment: stages are entered, due rules are judged.
+    fn settle(&mut self) -> Result<(), StoreError> {
+        if !self.dirty {
+            return Ok(());
+        }
+        self.check_references()?;
+        for stage in std::mem::take(&mut self.entering) {
+            let takes = self.pack.stages.iter().any(|s| s.number == stage && s.takes_baseline);
+            let at = self.time();
+            if takes {
+                take_baseline_of(&mut self.store, self.pack, Some(&stage), at, "test", &self.overrides, &self.unlisted)?;
+            } else {
+                scratch::enter(&mut self.store, &stage, at)?;
+            }
+        }
+        let now = self.time();
+        let rules: Vec<RuleRef> = self
+            .relevant
+            .iter()
+            .copied()
+            .filter(|rule| match self.due.get(rule) {
+                None => true,
+                Some(due) => *due <= now || self.on_change(*rule),
+            })
+            .collect();
+        self.judge(&rules)?;
+        self.dirty = false;
+        Ok(())
+    }
+
+    fn on_change(&self, rule: RuleRef) -> bool {
+        core(self.pack, rule).is_some_and(|t| matches!(t.check.pace, Pace::OnChange { .. }))
+    }
+
+    /// Lets time pass, judging each rule whenever it is due.
+    fn advance(&mut self, span: Span, to: Timestamp) -> Result<(), StoreError> {
+        self.settle()?;
+        for _ in 0..MOST_TICKS {
+            let now = self.time();
+            let mut next: Option<Timestamp> = None;
+            let mut consider = |at: Timestamp| {
+                if at > now && at <= to {
+                    next = Some(next.map_or(at, |n: Timestamp| n.min(at)));
+                }
+            };
+            self.due.values().copied().for_each(&mut consider);
+            for ((rule, _), memory) in &self.memory {
+                let terms = core(self.pack, *rule).and_then(|t| self.terms(t));
+                if let Some(at) = terms.and_then(|terms| wakes(&terms, memory, now, &self.pack.settings.calendar)) {
+                    consider(at);
+                }
+            }
+            let Some(at) = next else {
+                self.now = Some(to);
+                self.dirty = true;
+                self.taken = None;
+                return self.settle();
+            };
+            self.now = Some(at);
+            self.taken = None;
+            let rules: Vec<RuleRef> = self
+                .relevant
+                .iter()
+                .copied()
+                .filter(|rule| self.due.get(rule).is_none_or(|d| *d <= at) || self.wakes_at(*rule, at, now) || self.on_change(*rule))
+                .collect();
+            self.judge(&rules)?;
+        }
+        self.fail(span, "so much time takes more judgements than a test may make");
+        Ok(())
+    }
+
+    fn wakes_at(&self, rule: RuleRef, at: Timestamp, before: Timestamp) -> bool {
+        let Some(terms) = core(self.pack, rule).and_then(|t| self.terms(t)) else { return false };
+        self.memory
+            .iter()
+            .filter(|((r, _), _)| *r == rule)
+            .any(|(_, m)| wakes(&terms, m, before, &self.pack.settings.calendar).is_some_and(|w| w <= at))
+    }
+
+    fn terms(&self, trigger: &Trigger) -> Option<Terms> {
+        Terms::new(trigger, &|e| window::constant(e, &|id| self.param(id)))
+    }
+
+    fn take(&self, rules: &[RuleRef], metrics: &[MetricId]) -> Result<Taken, StoreError> {
+        let at = self.time();
+        let tick = Tick {
+            pack: self.pack,
+            as_of: at,
+            clock: at,
+            rules,
+            metrics,
+            overrides: &self.overrides,
+            unlisted: &self.unlisted,
+        };
+        tick.take(&self.store)
+    }
+
+    /// Judges rules at the present moment and decides what they do.
+    fn judge(&mut self, rules: &[RuleRef]) -> Result<(), StoreError> {
+        if rules.is_empty() {
+            return Ok(());
+        }
+        let now = self.time();
+        let taken = self.take(rules, &[])?;
+        let overrides = self.overrides.clone();
+        let pack = self.pack;
+        let param = move |id: ParamId| overrides.get(&id).cloned().unwrap_or_else(|| pack.param(id).clone());
+        let judge = Judge::new(pack, &taken.plan, &taken.readings, &param);
+        let mut queue: Vec<(RuleRef, Option<Key>)> = rules.iter().map(|r| (*r, None)).collect();
+        let mut rounds = 0;
+        while let Some((rule, fired)) = queue.pop() {
+            rounds += 1;
+            if rounds > 10_000 {
+                break;
+            }
+            let Some(trigger) = core(pack, rule) else { continue };
+            let mut keys: Vec<(Key, Option<u32>)> = match trigger.grain {
+                None => vec![(Arc::new([]), None)],
+                Some(grain) => {
+                    judge.keys(grain, MomentId::NOW).unwrap_or_default().into_iter().map(|n| (judge.key(grain, n), Some(n))).collect()
+                }
+            };
+            // Keys that were there and are gone end their firings.
+            for ((known, key), _) in self.memory.iter().filter(|((r, _), _)| *r == rule) {
+                if !keys.iter().any(|(k, _)| k == key) {
+                    keys.push((key.clone(), None));
+                }
+                let _ = known;
+            }
+            if let Some(only) = &fired {
+                keys.retain(|(key, _)| only.is_empty() || key == only || trigger.grain.is_none());
+            }
+            for (key, number) in keys {
+                let present = trigger.grain.is_none() || number.is_some();
+                let judged = self.judged(&judge, trigger, rule, &key, number, present, fired.is_some());
+                let Some(terms) = self.terms(trigger) else { continue };
+                let memory = self.memory.get(&(rule, key.clone())).cloned().unwrap_or_default();
+                let (after, intents) = decide(trigger, &terms, &memory, &judged, now, &pack.settings.calendar);
+                self.memory.insert((rule, key.clone()), after);
+                self.replies.retain(|(k, _, _)| *k != (rule, key.clone()));
+                for intent in intents {
+                    if let (IntentKind::Step, Some(step)) = (&intent.kind, intent.step)
+                        && let Some(StepKind::Fire(target)) = trigger.steps.get(step).map(|s| &s.kind)
+                        && self.relevant.contains(&RuleRef::Trigger(*target))
+                    {
+                        queue.push((RuleRef::Trigger(*target), Some(key.clone())));
+                    }
+                    self.log.push(((rule, key.clone()), intent));
+                }
+            }
+            if fired.is_none()
+                && let Some(due) = self.next_due(trigger, now)
+            {
+                self.due.insert(rule, due);
+            } else if fired.is_none() {
+                self.due.insert(rule, Timestamp::MAX);
+            }
+        }
+        drop(judge);
+        self.taken = None;
+        Ok(())
+    }
+
+    #[allow(clippy::too_many_arguments)]
+    fn judged(
+        &self,
+        judge: &Judge<'_>,
+        trigger: &Trigger,
+        rule: RuleRef,
+        key: &Key,
+        number: Option<u32>,
+        present: bool,
+        fired_by: bool,
+    ) -> Judged {
+        let rows: Vec<Row> = match (trigger.grain, number) {
+            (Some(grain), Some(number)) => vec![Row::of(grain, number)],
+            _ => Vec::new(),
+        };
+        let memory = self.memory.get(&(rule, key.clone()));
+        let answers: Vec<(Arc<str>, Reply)> =
+            self.replies.iter().filter(|(k, _, _)| *k == (rule, key.clone())).map(|(_, role, reply)| (role.clone(), reply.clone())).collect();
+        let mut said: Vec<(Arc<str>, Reply)> = memory.and_then(Memory::firing).map(|f| f.answers.clone()).unwrap_or_default();
+        said.extend(answers.iter().cloned());
+        let plain = |t: Tri| match t {
+            Tri::Yes => Known::Yes,
+            Tri::No => Known::No,
+            Tri::Unknown(_) => Known::Unknown,
+        };
+        let condition = |e: &Expr<Checked>| plain(answered(e, &said, &|e| judge.condition(e, &rows, MomentId::NOW)));
+        let stage = trigger.stage.as_ref();
+        let runs = stage.is_none_or(|s| judge.stage_runs(s));
+        let of_stage = stage.and_then(|s| self.pack.stages.iter().find(|x| x.number == *s)).and_then(|s| s.mode);
+        let mut judged = Judged::new(
+            if present { plain(judge.held(&trigger.when, trigger, &rows)) } else { Known::No },
+            trigger.mode.or(of_stage).unwrap_or(Mode::Assisted),
+        );
+        if present {
+            judged.clear = trigger.clear.as_ref().map(|c| plain(judge.held(c, trigger, &rows)));
+            judged.unless = trigger.unless.as_ref().map(condition);
+            judged.ends = trigger.ends.iter().map(|e| condition(&e.when)).collect();
+            judged.step_conditions = trigger.steps.iter().map(|s| s.only.as_ref().map(condition)).collect();
+        } else {
+            judged.ends = vec![Known::No; trigger.ends.len()];
+            judged.step_conditions = trigger.steps.iter().map(|s| s.only.as_ref().map(|_| Known::No)).collect();
+        }
+        judged.key_present = present;
+        judged.runs = runs;
+        judged.answers = answers;
+        judged.fired_by = fired_by;
+        judged.idle = SignedDuration::ZERO;
+        judged.decision = self.decision(trigger, memory);
+        judged
+    }
+
+    /// Who decides the next approval. What only a proposal could tell is unknown here, and an unknown line holds when
+    /// it names people.
+    fn decision(&self, trigger: &Trigger, memory: Option<&Memory>) -> Option<Decider> {
+        let from = memory.and_then(Memory::firing).map_or(0, |f| f.next);
+        let asks = trigger.steps.iter().enumerate().filter_map(|(i, s)| match &s.kind {
+            StepKind::Ask(ask) => match &ask.about {
+                About::Approval { decision, .. } => Some((i, *decision)),
+                About::Choice { .. } => None,
+            },
+            _ => None,
+        });
+        let all: Vec<(usize, u32)> = asks.collect();
+        let (_, decision) = all.iter().find(|(i, _)| *i >= from).or_else(|| all.first())?;
+        let decision = self.pack.decisions.get(*decision as usize)?;
+        decision.lines.iter().find_map(|line| match (&line.who, &line.when) {
+            (Who::Roles(roles), _) => Some(Decider::Roles(roles.clone())),
+            (Who::ByItself, None) => Some(Decider::ByItself),
+            (Who::ByItself, Some(_)) => None,
+        })
+    }
+
+    /// The next moment at which a rule is to be judged by its own pace.
+    fn next_due(&self, trigger: &Trigger, now: Timestamp) -> Option<Timestamp> {
+        let calendar = &self.pack.settings.calendar;
+        let value = |e: &Expr<Checked>| window::constant(e, &|id| self.param(id));
+        next_due(&trigger.check.pace, now, calendar, &value)
+    }
+
+    // ── expectations ──
+
+    fn key_of(&self, rule: RuleRef, key: Option<&KeyText>) -> Option<Key> {
+        let trigger = core(self.pack, rule)?;
+        match (trigger.grain, key) {
+            (None, _) => Some(Arc::new([])),
+            (Some(relation), Some(key)) => Some(normal(relation, key)),
+            // A rule of each row, and no row named: the only one it knows.
+            (Some(_), None) => {
+                let mut keys = self.memory.keys().filter(|(r, _)| *r == rule).map(|(_, k)| k.clone());
+                let first = keys.next()?;
+                keys.next().is_none().then_some(first)
+            }
+        }
+    }
+
+    fn expect(&mut self, span: Span, expectation: &Expectation) -> Result<(), StoreError> {
+        match expectation {
+            Expectation::Value { subject, key, expected, because } => {
+                let found = match subject {
+                    Subject::Trigger(_) | Subject::Rollback(_) => return self.expect_state(span, *subject, key.as_ref(), expected, because.as_deref()),
+                    Subject::Metric(id) => self.metric(*id, key.as_ref())?,
+                    Subject::Threshold(id) => self.verdict(RuleRef::Threshold(id.0), key.as_ref())?,
+                    Subject::Gate(id) => self.verdict(RuleRef::Gate(id.0), key.as_ref())?,
+                    Subject::Contract(id) => self.verdict(RuleRef::Contract(id.0), key.as_ref())?,
+                };
+                self.compare(span, &found, expected, because.as_deref());
+            }
+            Expectation::Fired { rule, times, key } => {
+                let rule = named(*rule);
+                let wanted = key.as_ref().and_then(|k| core(self.pack, rule).and_then(|t| t.grain).map(|g| normal(g, k)));
+                let count = self
+                    .log
+                    .iter()
+                    .filter(|((r, k), _)| *r == rule && wanted.as_ref().is_none_or(|w| w == k))
+                    .filter(|(_, i)| matches!(i.kind, IntentKind::Fired { iteration: 1 }))
+                    .count();
+                if count != *times as usize {
+                    let name = core(self.pack, rule).map_or("", |t| &t.name).to_owned();
+                    let whom = wanted.map(|k| for_key(&k)).unwrap_or_default();
+                    self.fail(span, format!("{name} fired {count} times{whom}, {times} expected"));
+                }
+            }
+            Expectation::Party { roles, told, not, about, key } => self.expect_party(span, roles, *told, *not, *about, key.as_ref()),
+            Expectation::EqualsBaseline(contract) => {
+                let contract = self.pack.contract(*contract);
+                match scratch::differs_from_baseline(&self.store, contract)? {
+                    None => {}
+                    Some(how) => self.fail(span, format!("`{}` does not equal the baseline: {how}", contract.name)),
+                }
+            }
+        }
+        Ok(())
+    }
+
+    fn expect_state(
+        &mut self,
+        span: Span,
+        subject: Subject,
+        key: Option<&KeyText>,
+        expected: &Expected,
+        because: Option<&str>,
+    ) -> Result<(), StoreError> {
+        let rule = match subject {
+            Subject::Trigger(i) => RuleRef::Trigger(i),
+            Subject::Rollback(i) => RuleRef::Rollback(i),
+            _ => return Ok(()),
+        };
+        let Some(trigger) = core(self.pack, rule) else { return Ok(()) };
+        let name = trigger.name.clone();
+        let Some(key) = self.key_of(rule, key) else {
+            let many = self.memory.keys().filter(|(r, _)| *r == rule).count();
+            self.fail(span, format!("{name} is judged for {many} keys; say which is meant: `for KEY`"));
+            return Ok(());
+        };
+        let now = self.time();
+        let of_stage = trigger.stage.as_ref().and_then(|s| self.pack.stages.iter().find(|x| x.number == *s)).and_then(|s| s.mode);
+        let mode = trigger.mode.or(of_stage).unwrap_or(Mode::Assisted);
+        let memory = self.memory.get(&(rule, key.clone())).cloned();
+        let word = match &memory {
+            Some(memory) => memory.word(now),
+            None => "not there",
+        };
+        let is = |wanted: &str| memory.as_ref().is_some_and(|m| m.is(wanted, mode, now));
+        let fine = match expected {
+            Expected::Word(wanted) => is(wanted),
+            Expected::NotWord(wanted) => !is(wanted),
+            Expected::Unknown => is("unknown"),
+            Expected::Known => memory.is_some() && !is("unknown"),
+            _ => false,
+        };
+        let needs_reason = !fine || because.is_some();
+        let reason = if needs_reason { self.reason(rule, &key)? } else { String::new() };
+        if !fine {
+            let wanted = wanted_words(expected);
+            self.fail(span, format!("{name} is {word}{}, not {wanted}: {reason}", for_key(&key)));
+        } else if let Some(words) = because
+            && !reason.contains(words)
+        {
+            self.fail(span, format!("the reason does not say \"{words}\": {reason}"));
+        }
+        Ok(())
+    }
+
+    /// What the judge says of a rule and key at present.
+    fn reason(&self, rule: RuleRef, key: &Key) -> Result<String, StoreError> {
+        let found = self.verdict_of(rule, Some(key))?;
+        Ok(found.map_or_else(|| "there is no such key".to_owned(), |v| v.reason))
+    }
+
+    fn verdict_of(&self, rule: RuleRef, key: Option<&Key>) -> Result<Option<Verdict>, StoreError> {
+        let taken = self.take(&[rule], &[])?;
+        let param = |id: ParamId| self.param(id);
+        let judge = Judge::new(self.pack, &taken.plan, &taken.readings, &param);
+        let all = verdicts(self.pack, &judge, &[rule]);
+        Ok(all.into_iter().find(|v| {
+            key.is_none_or(|k| v.key.len() == k.len() && v.key.iter().zip(k.iter()).all(|((_, a), b)| a == b)) || v.key.is_empty()
+        }))
+    }
+
+    fn verdict(&self, rule: RuleRef, key: Option<&KeyText>) -> Result<Found, StoreError> {
+        let grain = match rule {
+            RuleRef::Threshold(i) => self.pack.metric(self.pack.thresholds[i as usize].metric).grain,
+            _ => None,
+        };
+        let key = match (grain, key) {
+            (Some(relation), Some(key)) => Some(normal(relation, key)),
+            _ => None,
+        };
+        let name = match rule {
+            RuleRef::Threshold(i) => self.pack.thresholds[i as usize].name.to_string(),
+            RuleRef::Gate(i) => self.pack.gates[i as usize].name.to_string(),
+            RuleRef::Contract(i) => self.pack.contracts[i as usize].name.to_string(),
+            _ => String::new(),
+        };
+        Ok(match self.verdict_of(rule, key.as_ref())? {
+            None => Found { name, value: None, ty: Type::Text, word: "not there".into(), reason: "there is no such key".into() },
+            Some(v) => Found { name, value: v.value.map(|x| x.0), ty: Type::Text, word: v.outcome.word().into(), reason: v.reason },
+        })
+    }
+
+    fn metric(&self, id: MetricId, key: Option<&KeyText>) -> Result<Found, StoreError> {
+        let taken = self.take(&[], &[id])?;
+        let param = |id: ParamId| self.param(id);
+        let judge = Judge::new(self.pack, &taken.plan, &taken.readings, &param);
+        let metric = self.pack.metric(id);
+        let name = metric.name.to_string();
+        let none = |reason: String| Found { name: name.clone(), value: None, ty: metric.ty.clone(), word: "not there".into(), reason };
+        let number = match (metric.grain, key) {
+            (None, _) => None,
+            (Some(_), None) => return Ok(none("it has a value for each key; say which is meant: `of KEY`".into())),
+            (Some(grain), Some(key)) => {
+                let wanted = normal(grain, key);
+                let keys = judge.keys(grain, MomentId::NOW).unwrap_or_default();
+                match keys.into_iter().find(|n| judge.key(grain, *n) == wanted) {
+                    Some(number) => Some(number),
+                    None => return Ok(none(format!("there is no {} {}", self.pack.row_word(grain), key.parts.join(", ")))),
+                }
+            }
+        };
+        let reading = judge.metric(id, MomentId::NOW, number);
+        Ok(match reading.value {
+            Ok(Some(value)) => Found { name, word: value.show(&metric.ty), value: Some(value), ty: metric.ty.clone(), reason: String::new() },
+            Ok(None) => Found { name, word: "missing".into(), value: None, ty: metric.ty.clone(), reason: String::new() },
+            Err(why) => Found { name, word: "unknown".into(), value: None, ty: metric.ty.clone(), reason: why.text.clone() },
+        })
+    }
+
+    fn compare(&mut self, span: Span, found: &Found, expected: &Expected, because: Option<&str>) {
+        let value = |compare: crate::lang::expr::Compare, wanted: &Value| {
+            found.value.as_ref().is_some_and(|v| v.compare(wanted).is_some_and(|o| compare.holds(o)))
+        };
+        use crate::lang::expr::Compare;
+        let fine = match expected {
+            Expected::Word(word) => match &found.value {
+                Some(Value::Text(text)) if found.ty != Type::Text || found.word == **text => *text == *word,
+                _ => found.word == **word,
+            },
+            Expected::NotWord(word) => found.word != **word && found.word != "not there",
+            Expected::Compare(compare, wanted) => value(*compare, wanted),
+            Expected::Between(low, high) => value(Compare::AtLeast, low) && value(Compare::AtMost, high),
+            Expected::Unknown => found.word == "unknown",
+            Expected::Known => !matches!(found.word.as_str(), "unknown" | "missing" | "not there"),
+            Expected::Missing => found.word == "missing",
+            Expected::Holds => found.word == Outcome::Holds.word(),
+        };
+        if !fine {
+            let wanted = match expected {
+                Expected::Compare(compare, value) => {
+                    let ty = if found.ty == Type::Text { &Type::Number } else { &found.ty };
+                    let op = compare.words().trim_start_matches("is").trim();
+                    format!("{op} {}", value.show(ty)).trim().to_owned()
+                }
+                Expected::Between(low, high) => format!("from {} to {}", low.show(&found.ty), high.show(&found.ty)),
+                other => wanted_words(other),
+            };
+            let why = if found.reason.is_empty() { String::new() } else { format!(": {}", found.reason) };
+            self.fail(span, format!("{} is {}, {wanted} expected{why}", found.name, found.word));
+        } else if let Some(words) = because
+            && !found.reason.contains(words)
+        {
+            self.fail(span, format!("the reason does not say \"{words}\": {}", found.reason));
+        }
+    }
+
+    fn expect_party(&mut self, span: Span, roles: &[Arc<str>], told: bool, not: bool, about: Subject, key: Option<&KeyText>) {
+        let rule = match about {
+            Subject::Trigger(i) => RuleRef::Trigger(i),
+            Subject::Rollback(i) => RuleRef::Rollback(i),
+            _ => {
+                self.fail(span, "people are told and asked by triggers and rollbacks");
+                return;
+            }
+        };
+        let Some(trigger) = core(self.pack, rule) else { return };
+        let wanted = key.and_then(|k| trigger.grain.map(|g| normal(g, k)));
+        let mut reached: HashSet<Arc<str>> = HashSet::new();
+        for ((r, k), intent) in &self.log {
+            if *r != rule || wanted.as_ref().is_some_and(|w| w != k) {
+                continue;
+            }
+            match (&intent.kind, told) {
+                (IntentKind::Step, true) => match intent.step.and_then(|s| trigger.steps.get(s)).map(|s| &s.kind) {
+                    Some(StepKind::Tell(message)) => reached.extend(message.people.iter().map(|p| p.role.clone())),
+                    Some(StepKind::Send { people, .. }) => reached.extend(people.iter().map(|p| p.role.clone())),
+                    _ => {}
+                },
+                (IntentKind::Tell { message, .. }, true) => reached.extend(message.people.iter().map(|p| p.role.clone())),
+                (IntentKind::Ask { roles, .. } | IntentKind::Escalate { roles, .. } | IntentKind::Exhausted { roles }, false) => {
+                    reached.extend(roles.iter().cloned());
+                }
+                _ => {}
+            }
+        }
+        let did = if told { "told" } else { "asked" };
+        for role in roles {
+            if reached.contains(role) == not {
+                let name = &trigger.name;
+                let whom = wanted.as_ref().map(|k| for_key(k)).unwrap_or_default();
+                let mut all: Vec<&str> = reached.iter().map(|r| &**r).collect();
+                all.sort_unstable();
+                let others = if all.is_empty() { "nobody was".to_owned() } else { format!("{} {}", crate::value::listed(&all, "and"), if all.len() == 1 { "was" } else { "were" }) };
+                let message = if not { format!("{role} was {did} about {name}{whom}") } else { format!("{role} was not {did} about {name}{whom}; {others}") };
+                self.fail(span, message);
+            }
+        }
+    }
+}
+
+struct Found {
+    name: String,
+    value: Option<Value>,
+    ty: Type,
+    word: String,
+    reason: String,
+}
+
+fn wanted_words(expected: &Expected) -> String {
+    match expected {
+        Expected::Word(word) => word.to_string(),
+        Expected::NotWord(word) => format!("anything but {word}"),
+        Expected::Unknown => "unknown".into(),
+        Expected::Known => "known".into(),
+        Expected::Missing => "missing".into(),
+        Expected::Holds => "holds".into(),
+        Expected::Compare(..) | Expected::Between(..) => "a value".into(),
+    }
+}
+
+fn for_key(key: &Key) -> String {
+    if key.is_empty() { String::new() } else { format!(" for {}", crate::engine::judge::key_words(key)) }
+}
+
+/// A key as it is kept: of a pair, the lesser of the two first.
+fn normal(relation: Relation, key: &KeyText) -> Key {
+    let mut parts: Vec<Arc<str>> = key.parts.iter().map(|p| Arc::from(p.as_str())).collect();
+    if matches!(relation, Relation::Pairs(_)) && parts.len() >= 2 && parts[0].as_bytes() > parts[1].as_bytes() {
+        parts.swap(0, 1);
+    }
+    parts.into()
+}
+
+/// A condition in which answers are known; everything else is judged.
+fn answered(e: &Expr<Checked>, said: &[(Arc<str>, Reply)], judge: &dyn Fn(&Expr<Checked>) -> Tri) -> Tri {
+    match &e.kind {
+        ExprKind::Joint(Joint::And, all) => Tri::all(all.iter().map(|e| answered(e, said, judge))),
+        ExprKind::Joint(Joint::Or, all) => Tri::any(all.iter().map(|e| answered(e, said, judge))),
+        ExprKind::Not(e) => answered(e, said, judge).negate(),
+        ExprKind::Answered(who, answer) => {
+            let gave = |role: &Arc<str>, reply: &Reply| match answer {
+                Answer::Approved => *reply == Reply::Yes,
+                Answer::Refused => *reply == Reply::No,
+                Answer::Chose(word) => matches!(reply, Reply::Chose(chosen) if *chosen == word.text),
+            } && who.iter().any(|w| w.text == *role);
+            Tri::from_bool(who.iter().all(|w| said.iter().any(|(role, reply)| *role == w.text && gave(role, reply))))
+        }
+        _ => judge(e),
+    }
+}
+
+/// The next moment after `now` at which a pace asks for a verdict; nothing for rules judged on change.
+pub fn next_due(pace: &Pace, now: Timestamp, calendar: &Calendar, value: &dyn Fn(&Expr<Checked>) -> Option<Value>) -> Option<Timestamp> {
+    let today = calendar.date(now);
+    let step = |date: jiff::civil::Date, period: Period| calendar.shift_date(date, period.span(1), true);
+    let on_day = |period: Period, day: &OnDay| {
+        let mut first = calendar.period_first(period, today);
+        for _ in 0..3 {
+            let next = step(first, period);
+            let at = match day {
+                OnDay::PeriodEnd => calendar.day_start(next),
+                OnDay::Day(e) => {
+                    let n = value(e).and_then(|v| v.number()).map_or(1, |n| n.floor().clamp(1, 366)) as i32;
+                    let date = calendar.shift_date(first, Period::Day.span(n - 1), true);
+                    let last = calendar.shift_date(next, Period::Day.span(1), false);
+                    calendar.day_start(date.min(last))
+                }
+                OnDay::LastBusinessDay => {
+                    let span = crate::value::Span { business: 1, ..Default::default() };
+                    calendar.day_start(calendar.shift_date(next, span, false))
+                }
+            };
+            if at > now {
+                return Some(at);
+            }
+            first = next;
+        }
+        None
+    };
+    match pace {
+        Pace::OnChange { .. } => None,
+        Pace::Every(e) => value(e).map(|by| window::moved(calendar, now, &by, true)).filter(|at| *at > now),
+        Pace::Daily(time) => {
+            let time = time.unwrap_or(jiff::civil::Time::midnight());
+            let at = calendar.at_time(today, time);
+            Some(if at > now { at } else { calendar.at_time(step(today, Period::Day), time) })
+        }
+        Pace::Weekly(day) => {
+            let day = day.unwrap_or(jiff::civil::Weekday::Monday);
+            let mut date = step(today, Period::Day);
+            while date.weekday() != day {
+                date = step(date, Period::Day);
+            }
+            Some(calendar.day_start(date))
+        }
+        Pace::Monthly(day) => on_day(Period::Month, day),
+        Pace::Quarterly(day) => on_day(Period::Quarter, day),
+        Pace::Yearly(day) => on_day(Period::Year, day),
+        Pace::AfterEach(e, period) => {
+            let by = value(e)?;
+            let mut end = calendar.day_start(calendar.period_first(*period, today));
+            for _ in 0..3 {
+                let at = window::moved(calendar, end, &by, true);
+                if at > now {
+                    return Some(at);
+                }
+                end = calendar.day_start(step(calendar.date(end), *period));
+            }
+            None
+        }
+    }
+}

@@ -1,0 +1,230 @@
+//! `bylaws.toml`: what belongs to the house and not to the rules — zone, currency, people, channels, limits.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use jiff::civil::Date;
+use serde::Deserialize;
+
+use crate::diagnostic::{Code, Diagnostic};
+use crate::source::{Sources, Span};
+use crate::time::Calendar;
+
+/// The file's name.
+pub const FILE_NAME: &str = "bylaws.toml";
+
+/// The file as written.
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+struct Written {
+    portfolio: Portfolio,
+    roles: BTreeMap<String, Role>,
+    channels: BTreeMap<String, Channel>,
+    agents: BTreeMap<String, Agent>,
+    tools: BTreeMap<String, Channel>,
+    limits: Limits,
+    rules: Rules,
+    database: Database,
+}
+
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+struct Portfolio {
+    name: String,
+    currency: String,
+    time_zone: String,
+    holidays: Vec<Date>,
+}
+
+impl Default for Portfolio {
+    fn default() -> Portfolio {
+        Portfolio { name: "Portfolio".into(), currency: "USD".into(), time_zone: "UTC".into(), holidays: Vec::new() }
+    }
+}
+
+/// Somebody who may be told, asked, or decide.
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Role {
+    /// For a role that depends on the row: the column that names the person.
+    pub column: Option<String>,
+    /// How many of a body must agree.
+    pub quorum: Option<String>,
+    /// Who holds it.
+    pub people: Vec<String>,
+}
+
+/// A way out: chat, mail, an issue tracker.
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Channel {
+    /// What speaks at the other end.
+    pub kind: Option<String>,
+}
+
+/// A deterministic agent and the contracts it may propose.
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Agent {
+    /// Contracts by name.
+    pub proposes: Vec<String>,
+}
+
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+struct Limits {
+    blast_radius: String,
+    blast_radius_floor: u32,
+}
+
+impl Default for Limits {
+    fn default() -> Limits {
+        Limits { blast_radius: "20%".into(), blast_radius_floor: 3 }
+    }
+}
+
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+struct Rules {
+    paths: Vec<PathBuf>,
+}
+
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+struct Database {
+    url: Option<String>,
+}
+
+/// The house, ready to be used.
+#[derive(Debug, Clone)]
+pub struct Settings {
+    /// How the portfolio is called.
+    pub name: String,
+    /// The currency of plain `money`.
+    pub currency: Arc<str>,
+    /// Zone and holidays.
+    pub calendar: Calendar,
+    /// People by role; `None` when the file names none, and then any role may be named.
+    pub roles: Option<BTreeMap<String, Role>>,
+    /// Ways out.
+    pub channels: Option<BTreeMap<String, Channel>>,
+    /// Agents.
+    pub agents: Option<BTreeMap<String, Agent>>,
+    /// Tools to publish to.
+    pub tools: BTreeMap<String, Channel>,
+    /// Where the rules lie when a command names no path, relative to the file.
+    pub rules: Vec<PathBuf>,
+    /// The database when a command names none.
+    pub database: Option<String>,
+    /// The folder of the file.
+    pub folder: Option<PathBuf>,
+    /// Share of the portfolio a rule may act on in a day, in percent.
+    pub blast_radius: u32,
+    /// Never less than so many.
+    pub blast_radius_floor: u32,
+}
+
+impl Default for Settings {
+    fn default() -> Settings {
+        Settings {
+            name: "Portfolio".into(),
+            currency: "USD".into(),
+            calendar: Calendar::default(),
+            roles: None,
+            channels: None,
+            agents: None,
+            tools: BTreeMap::new(),
+            rules: Vec::new(),
+            database: None,
+            folder: None,
+            blast_radius: 20,
+            blast_radius_floor: 3,
+        }
+    }
+}
+
+/// The nearest `bylaws.toml` at or above a path.
+pub fn find(from: &Path) -> Option<PathBuf> {
+    let absolute = std::path::absolute(from).ok()?;
+    absolute.ancestors().map(|dir| dir.join(FILE_NAME)).find(|file| file.is_file())
+}
+
+impl Settings {
+    /// Reads the file. What is wrong with it points into it; what is right holds all the same.
+    pub fn load(path: &Path, sources: &mut Sources, diagnostics: &mut Vec<Diagnostic>) -> Settings {
+        let text = match std::fs::read_to_string(path) {
+            Ok(text) => text,
+            Err(error) => {
+                let what = format!("{} cannot be read: {}", path.display(), crate::source::plain(&error));
+                diagnostics.push(Diagnostic::new(Code::Settings, what));
+                return Settings::default();
+            }
+        };
+        let shown = path.file_name().map_or_else(|| path.display().to_string(), |n| n.to_string_lossy().into_owned());
+        let folder = path.parent().map(Path::to_owned);
+        let mut settings = Settings::parse(&text, &shown, sources, diagnostics);
+        settings.folder = folder;
+        settings
+    }
+
+    /// Reads the text of such a file.
+    pub fn parse(text: &str, name: &str, sources: &mut Sources, diagnostics: &mut Vec<Diagnostic>) -> Settings {
+        let file = sources.add(name, text.to_owned());
+        let place = |range: Option<std::ops::Range<usize>>| {
+            let range = range.unwrap_or(0..0);
+            Span { file, start: range.start as u32, end: range.end as u32 }
+        };
+        let find_text = |needle: &str| text.find(needle).map(|at| at..at + needle.len());
+        let written: Written = match toml::from_str(text) {
+            Ok(written) => written,
+            Err(error) => {
+                diagnostics.push(
+                    Diagnostic::at(Code::Settings, place(error.span()), format!("bylaws.toml: {}", error.message()))
+                        .help("tables are portfolio, roles, channels, agents, tools, limits, rules and database"),
+                );
+                return Settings::default();
+            }
+        };
+        let calendar = Calendar::new(&written.portfolio.time_zone, written.portfolio.holidays).unwrap_or_else(|message| {
+            diagnostics.push(
+                Diagnostic::at(Code::Settings, place(find_text(&written.portfolio.time_zone)), message)
+                    .help("write a name of the time zone database, such as \"Europe/Berlin\" or \"UTC\""),
+            );
+            Calendar::default()
+        });
+        let currency = written.portfolio.currency;
+        if currency.len() != 3 || !currency.chars().all(|c| c.is_ascii_uppercase()) {
+            diagnostics.push(
+                Diagnostic::at(Code::Settings, place(find_text(&currency)), format!("`{currency}` is no currency"))
+                    .help("a currency has three capital letters, such as USD"),
+            );
+        }
+        let blast_radius = written.limits.blast_radius.trim_end_matches('%').trim().parse::<u32>().ok().filter(|n| *n <= 100);
+        if blast_radius.is_none() {
+            diagnostics.push(
+                Diagnostic::at(
+                    Code::Settings,
+                    place(find_text(&written.limits.blast_radius)),
+                    format!("`{}` is no share of the portfolio", written.limits.blast_radius),
+                )
+                .help("write a percent from 0% to 100%"),
+            );
+        }
+        let some = |empty: bool| (!empty).then_some(());
+        Settings {
+            name: written.portfolio.name,
+            currency: currency.into(),
+            calendar,
+            roles: some(written.roles.is_empty()).map(|()| written.roles),
+            channels: some(written.channels.is_empty()).map(|()| written.channels),
+            agents: some(written.agents.is_empty()).map(|()| written.agents),
+            tools: written.tools,
+            rules: written.rules.paths,
+            database: written.database.url,
+            folder: None,
+            blast_radius: blast_radius.unwrap_or(20),
+            blast_radius_floor: written.limits.blast_radius_floor,
+        }
+    }
+}

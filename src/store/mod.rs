@@ -1,0 +1,724 @@
+//! The database of the portfolio: how it is opened, what it holds, how it got its tables and what it was before.
+//!
+//! Only this room knows the SQLite library. What can be wrong with a database is a [`StoreError`] with a sentence and
+//! a next step; nothing here panics on what it finds on disk.
+
+pub mod baseline;
+pub mod changes;
+mod error;
+pub mod migrate;
+pub mod read;
+pub mod scratch;
+
+use std::ffi::OsStr;
+use std::fs;
+use std::io::Read as _;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use jiff::Timestamp;
+use rusqlite::config::DbConfig;
+use rusqlite::{Connection, ErrorCode, OpenFlags, OptionalExtension as _, Transaction, TransactionBehavior};
+
+pub use self::error::{ErrorKind, StoreError};
+
+use self::error::fault;
+use crate::lang::item::contract::Contract;
+use crate::value::Type;
+
+/// How long another program may hold the database before it counts as locked.
+const PATIENCE: Duration = Duration::from_secs(2);
+
+/// What a database is opened for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Access {
+    /// To look at it; nothing is created, nothing is changed.
+    Read,
+    /// To change a database that is there and holds tables.
+    Write,
+    /// To change a database, which is made when it is not there.
+    Create,
+}
+
+/// An open database.
+#[derive(Debug)]
+pub struct Store {
+    conn: Connection,
+    name: String,
+}
+
+impl Store {
+    /// Opens a database by its path or by `sqlite:PATH`; `:memory:` is one that lives as long as the store.
+    pub fn open(place: impl AsRef<OsStr>, access: Access) -> Result<Store, StoreError> {
+        let Some(path) = location(place.as_ref())? else { return Store::in_memory() };
+        let name = path.display().to_string();
+        let fresh = examine(&path, &name, access)?;
+        let store = match Store::connect(&path, &name, access, fresh) {
+            // A database in WAL mode wants two files beside it even to be read. In a folder that takes none, and
+            // without a log of writes that are still to be copied, the file alone is the whole database.
+            Err(error)
+                if access == Access::Read
+                    && error.kind == ErrorKind::Denied
+                    && !has_content(&beside(&path, "-wal")) =>
+            {
+                Store::connect_immutable(&path, &name).map_err(|_| error)?
+            }
+            other => other?,
+        };
+        if !fresh {
+            whole_pages(&path, &name)?;
+        }
+        migrate::refuse_newer(&store.conn, &store.name)?;
+        Ok(store)
+    }
+
+    /// A new database in memory.
+    pub fn in_memory() -> Result<Store, StoreError> {
+        let name = ":memory:".to_owned();
+        let conn = Connection::open_in_memory().map_err(fault(&name))?;
+        configure(&conn, Access::Create).map_err(fault(&name))?;
+        Ok(Store { conn, name })
+    }
+
+    /// The connection, for queries.
+    pub fn conn(&self) -> &Connection {
+        &self.conn
+    }
+
+    /// The database as messages call it.
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// An error of the library as an error about this database.
+    pub fn fault(&self, error: rusqlite::Error) -> StoreError {
+        StoreError::sqlite(&self.name, &error)
+    }
+
+    /// Does all of the work or nothing of it. The write lock is taken first, so that the work never waits half done.
+    pub fn write<T>(&mut self, work: impl FnOnce(&Transaction<'_>) -> rusqlite::Result<T>) -> Result<T, StoreError> {
+        let name = &self.name;
+        let tx = begin(&mut self.conn).map_err(fault(name))?;
+        let done = work(&tx).map_err(fault(name))?;
+        tx.commit().map_err(fault(name))?;
+        Ok(done)
+    }
+
+    /// Whether there is a table or view of this name.
+    pub fn has_table(&self, table: &str) -> Result<bool, StoreError> {
+        has_table(&self.conn, table).map_err(fault(&self.name))
+    }
+
+    fn connect(path: &Path, name: &str, access: Access, fresh: bool) -> Result<Store, StoreError> {
+        let flags = match access {
+            Access::Read => OpenFlags::SQLITE_OPEN_READ_ONLY,
+            Access::Write => OpenFlags::SQLITE_OPEN_READ_WRITE,
+            Access::Create => OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_CREATE,
+        };
+        let conn = Connection::open_with_flags(path, flags | OpenFlags::SQLITE_OPEN_NO_MUTEX).map_err(fault(name))?;
+        configure(&conn, access).map_err(fault(name))?;
+        // The library opens what it may not write for reading and says so only at the first write.
+        if access != Access::Read && conn.is_readonly("main").map_err(fault(name))? {
+            return Err(StoreError::read_only(name));
+        }
+        let tables = count_tables(&conn).map_err(fault(name))?;
+        if tables == 0 && access != Access::Create {
+            return Err(StoreError::empty(name));
+        }
+        if fresh {
+            // Some file systems cannot do this; the database then stays in the older mode and works all the same.
+            conn.pragma_update_and_check(None, "journal_mode", "wal", |_| Ok(())).map_err(fault(name))?;
+        }
+        Ok(Store { conn, name: name.to_owned() })
+    }
+
+    fn connect_immutable(path: &Path, name: &str) -> Result<Store, StoreError> {
+        let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_URI | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+        let Some(path) = path.to_str() else { return Err(StoreError::denied(name)) };
+        let mut uri = String::from("file:");
+        for c in path.chars() {
+            match c {
+                '%' | '?' | '#' => uri.push_str(&format!("%{:02x}", u32::from(c))),
+                c => uri.push(c),
+            }
+        }
+        uri.push_str("?immutable=1");
+        let conn = Connection::open_with_flags(uri, flags).map_err(fault(name))?;
+        configure(&conn, Access::Read).map_err(fault(name))?;
+        if count_tables(&conn).map_err(fault(name))? == 0 {
+            return Err(StoreError::empty(name));
+        }
+        Ok(Store { conn, name: name.to_owned() })
+    }
+}
+
+/// The file that is meant; `None` for a database in memory.
+fn location(place: &OsStr) -> Result<Option<PathBuf>, StoreError> {
+    // A path that is no text cannot be an address.
+    let Some(text) = place.to_str() else { return Ok(Some(PathBuf::from(place))) };
+    let path = match text.strip_prefix("sqlite:") {
+        Some(rest) => rest.strip_prefix("//").unwrap_or(rest),
+        None => {
+            let scheme = text.split_once("://").map(|(scheme, _)| scheme);
+            let scheme =
+                scheme.or_else(|| ["postgres", "postgresql"].into_iter().find(|s| text.starts_with(&format!("{s}:"))));
+            if let Some(scheme) = scheme {
+                // The rest of an address may hold a password and is not repeated.
+                return Err(StoreError::new(
+                    ErrorKind::OtherBackend,
+                    format!("this version reads SQLite only, and `{scheme}:` names a database of another kind"),
+                    "give the path of an SQLite database, or `sqlite:PATH`",
+                ));
+            }
+            text
+        }
+    };
+    match path {
+        ":memory:" => Ok(None),
+        // The library would quietly open a nameless database that is gone at the end.
+        "" => Err(StoreError::new(
+            ErrorKind::Missing,
+            "no database is named",
+            "give its path, as `--db PATH` or as `url` in bylaws.toml",
+        )),
+        path => Ok(Some(PathBuf::from(path))),
+    }
+}
+
+/// Looks at the file before the library does, which says less and creates more. True: it is to be made.
+fn examine(path: &Path, name: &str, access: Access) -> Result<bool, StoreError> {
+    let about = match fs::metadata(path) {
+        Ok(about) => about,
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound && access == Access::Create => {
+            let folder = path.parent().filter(|p| !p.as_os_str().is_empty());
+            return match folder {
+                Some(folder) if !folder.is_dir() => Err(StoreError::new(
+                    ErrorKind::Missing,
+                    format!("`{name}` cannot be made: there is no folder `{}`", folder.display()),
+                    "look at the path, or make the folder first",
+                )),
+                _ => Ok(true),
+            };
+        }
+        Err(error) => return Err(StoreError::io(name, &error)),
+    };
+    if about.is_dir() {
+        return Err(StoreError::directory(name));
+    }
+    // A pipe or device would be waited on for ever.
+    if !about.is_file() {
+        return Err(StoreError::not_a_database(name));
+    }
+    if about.len() == 0 {
+        return if access == Access::Create { Ok(true) } else { Err(StoreError::empty(name)) };
+    }
+    let mut head = Vec::with_capacity(HEADER);
+    let file = fs::File::open(path).map_err(|e| StoreError::io(name, &e))?;
+    file.take(HEADER as u64).read_to_end(&mut head).map_err(|e| StoreError::io(name, &e))?;
+    if !head.starts_with(MAGIC) {
+        return Err(StoreError::not_a_database(name));
+    }
+    if head.len() < HEADER {
+        return Err(StoreError::damaged(name, "it is cut off"));
+    }
+    Ok(false)
+}
+
+/// What every SQLite database begins with.
+const MAGIC: &[u8] = b"SQLite format 3\0";
+/// The length of its header.
+const HEADER: usize = 100;
+
+/// The library rounds the size of a file up to whole pages and reads a cut last page as zeros.
+fn whole_pages(path: &Path, name: &str) -> Result<(), StoreError> {
+    let mut head = [0u8; 18];
+    let mut file = fs::File::open(path).map_err(|e| StoreError::io(name, &e))?;
+    file.read_exact(&mut head).map_err(|e| StoreError::io(name, &e))?;
+    let size = match u16::from_be_bytes([head[16], head[17]]) {
+        1 => 65_536,
+        size => u64::from(size.max(512)),
+    };
+    let length = file.metadata().map_err(|e| StoreError::io(name, &e))?.len();
+    // While somebody writes, the file may be anything.
+    let written = ["-wal", "-journal"].iter().any(|end| has_content(&beside(path, end)));
+    if length.is_multiple_of(size) || written { Ok(()) } else { Err(StoreError::damaged(name, "it is cut off")) }
+}
+
+fn beside(path: &Path, end: &str) -> PathBuf {
+    let mut name = path.as_os_str().to_owned();
+    name.push(end);
+    PathBuf::from(name)
+}
+
+fn has_content(path: &Path) -> bool {
+    fs::metadata(path).is_ok_and(|m| m.len() > 0)
+}
+
+fn configure(conn: &Connection, access: Access) -> rusqlite::Result<()> {
+    conn.busy_timeout(PATIENCE)?;
+    // Without this a column that is not there, written in double quotes, would quietly be a text.
+    conn.set_db_config(DbConfig::SQLITE_DBCONFIG_DQS_DML, false)?;
+    if access != Access::Read {
+        conn.pragma_update(None, "foreign_keys", true)?;
+    }
+    read::register(conn)
+}
+
+fn begin(conn: &mut Connection) -> rusqlite::Result<Transaction<'_>> {
+    conn.transaction_with_behavior(TransactionBehavior::Immediate)
+}
+
+fn count_tables(conn: &Connection) -> rusqlite::Result<i64> {
+    conn.query_row("SELECT count(*) FROM sqlite_schema WHERE type IN ('table', 'view')", [], |row| row.get(0))
+}
+
+fn has_table(conn: &Connection, table: &str) -> rusqlite::Result<bool> {
+    Ok(kind_of(conn, table)?.is_some_and(|(kind, _)| kind == "table" || kind == "view"))
+}
+
+/// What an object of the schema is, and the table it belongs to.
+fn kind_of(conn: &Connection, name: &str) -> rusqlite::Result<Option<(String, String)>> {
+    conn.query_row("SELECT type, tbl_name FROM sqlite_schema WHERE name = ?1 COLLATE NOCASE", [name], |row| {
+        Ok((row.get(0)?, row.get(1)?))
+    })
+    .optional()
+}
+
+/// A name as SQL takes it.
+pub(crate) fn quoted(name: &str) -> String {
+    format!("\"{}\"", name.replace('"', "\"\""))
+}
+
+/// A text as SQL takes it.
+pub(crate) fn literal(text: &str) -> String {
+    format!("'{}'", text.replace('\'', "''"))
+}
+
+/// A moment as the program's tables hold it: always three digits after the second, so that the order of the texts is
+/// the order of the moments. What is finer is cut off.
+pub fn moment(at: Timestamp) -> String {
+    at.strftime("%Y-%m-%dT%H:%M:%S.%3NZ").to_string()
+}
+
+fn read_moment(name: &str, text: &str) -> Result<Timestamp, StoreError> {
+    text.parse().map_err(|_| StoreError::damaged(name, &format!("`{text}` stands where a moment belongs")))
+}
+
+/// The columns of a contract that its table holds, by their stored names, each once and in order.
+pub fn stored_columns(contract: &Contract) -> Vec<&str> {
+    let mut columns: Vec<&str> = Vec::with_capacity(contract.columns.len());
+    for column in contract.columns.iter().filter(|c| !matches!(c.ty, Type::List(_))) {
+        if !columns.contains(&&*column.stored) {
+            columns.push(&column.stored);
+        }
+    }
+    columns
+}
+
+/// The stored names of the columns that name a row of a contract; all of them where the contract names none.
+pub fn stored_key(contract: &Contract) -> Vec<&str> {
+    let key: Vec<&str> =
+        contract.key.iter().filter_map(|i| contract.columns.get(*i as usize)).map(|c| &*c.stored).collect();
+    if key.is_empty() { stored_columns(contract) } else { key }
+}
+
+// ── catalog ──
+
+/// A column as the database has it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ColumnShape {
+    /// Its name.
+    pub name: String,
+    /// Its type as it was declared; often empty in a view.
+    pub declared: String,
+    /// Whether it may not be NULL.
+    pub notnull: bool,
+}
+
+/// A table or view as the database has it.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct TableShape {
+    /// Whether it is there.
+    pub exists: bool,
+    /// Whether it is a view.
+    pub view: bool,
+    /// Its columns in order.
+    pub columns: Vec<ColumnShape>,
+    /// Sets of columns of which no two rows have the same values: the primary key first.
+    pub unique: Vec<Vec<String>>,
+}
+
+impl TableShape {
+    /// The column of a name; SQLite does not tell `A` from `a`.
+    pub fn column(&self, name: &str) -> Option<&ColumnShape> {
+        self.columns.iter().find(|c| c.name.eq_ignore_ascii_case(name))
+    }
+
+    /// The stored columns of the contract that are not there.
+    pub fn missing<'c>(&self, contract: &'c Contract) -> Vec<&'c str> {
+        stored_columns(contract).into_iter().filter(|c| self.column(c).is_none()).collect()
+    }
+
+    /// Whether the database itself sees to it that no two rows have the contract's key.
+    pub fn key_enforced(&self, contract: &Contract) -> bool {
+        let key = stored_key(contract);
+        self.unique.iter().any(|set| set.iter().all(|c| key.iter().any(|k| k.eq_ignore_ascii_case(c))))
+    }
+}
+
+/// What the database holds under the name of a contract's table.
+pub fn catalog(store: &Store, contract: &Contract) -> Result<TableShape, StoreError> {
+    shape_of(&store.conn, &contract.table).map_err(fault(&store.name))
+}
+
+fn shape_of(conn: &Connection, table: &str) -> rusqlite::Result<TableShape> {
+    let view = match kind_of(conn, table)? {
+        Some((kind, _)) if kind == "table" => false,
+        Some((kind, _)) if kind == "view" => true,
+        _ => return Ok(TableShape::default()),
+    };
+    let mut primary: Vec<(i64, String)> = Vec::new();
+    let mut columns = Vec::new();
+    let mut query = conn.prepare("SELECT name, type, \"notnull\", pk, hidden FROM pragma_table_xinfo(?1, 'main')")?;
+    let mut rows = query.query([table])?;
+    while let Some(row) = rows.next()? {
+        // 1 is a hidden column of a virtual table; computed columns are 2 and 3 and can be read like any other.
+        if row.get::<_, i64>(4)? == 1 {
+            continue;
+        }
+        let name: String = row.get(0)?;
+        match row.get(3)? {
+            0 => {}
+            place => primary.push((place, name.clone())),
+        }
+        columns.push(ColumnShape { name, declared: row.get(1)?, notnull: row.get(2)? });
+    }
+    primary.sort_unstable();
+    let mut unique = Vec::new();
+    if !primary.is_empty() {
+        unique.push(primary.into_iter().map(|(_, name)| name).collect());
+    }
+    let mut query = conn
+        .prepare("SELECT name FROM pragma_index_list(?1, 'main') WHERE \"unique\" AND NOT partial ORDER BY seq DESC")?;
+    let indexes: Vec<String> = query.query_map([table], |row| row.get(0))?.collect::<rusqlite::Result<_>>()?;
+    let mut query = conn.prepare("SELECT name FROM pragma_index_info(?1, 'main') ORDER BY seqno")?;
+    for index in indexes {
+        // A column without a name is an expression.
+        let set: Option<Vec<String>> = query
+            .query_map([index], |row| row.get(0))?
+            .collect::<rusqlite::Result<Vec<Option<String>>>>()?
+            .into_iter()
+            .collect();
+        if let Some(set) = set.filter(|set| !set.is_empty() && !unique.contains(set)) {
+            unique.push(set);
+        }
+    }
+    Ok(TableShape { exists: true, view, columns, unique })
+}
+
+/// Whether an error says that a table is not there. Reading then finds nothing rather than failing.
+fn no_such_table(error: &rusqlite::Error) -> bool {
+    match error {
+        rusqlite::Error::SqliteFailure(code, Some(text)) => {
+            code.code == ErrorCode::Unknown && text.starts_with("no such table")
+        }
+        rusqlite::Error::SqlInputError { msg, .. } => msg.starts_with("no such table"),
+        _ => false,
+    }
+}
+
+#[cfg(test)]
+pub(crate) mod tests {
+    use std::fs::OpenOptions;
+    use std::sync::Arc;
+
+    use tempfile::TempDir;
+
+    use super::*;
+    use crate::lang::item::contract::{Column, Encoding, OnViolation, Optional};
+    use crate::source::{FileId, Span};
+
+    /// A contract for tests: a table, its key and its columns.
+    pub(crate) fn contract(table: &str, key: &[&str], columns: &[&str]) -> Contract {
+        let span = Span { file: FileId(0), start: 0, end: 0 };
+        Contract {
+            name: table.into(),
+            span,
+            because: "".into(),
+            noun: None,
+            from: None,
+            to: None,
+            format: None,
+            kept: false,
+            proposed_by: None,
+            changes: Vec::new(),
+            table: table.into(),
+            key: key.iter().filter_map(|k| columns.iter().position(|c| c == k)).map(|i| i as u32).collect(),
+            dated: None,
+            valid: None,
+            columns: columns
+                .iter()
+                .map(|name| Column {
+                    name: Arc::from(*name),
+                    stored: Arc::from(*name),
+                    span,
+                    ty: Type::Text,
+                    refers: None,
+                    encoding: Encoding::Plain,
+                    optional: Optional::Always,
+                    low: None,
+                    high: None,
+                    not_empty: false,
+                    not_future: false,
+                    filled: None,
+                })
+                .collect(),
+            fresh: Vec::new(),
+            volume: Vec::new(),
+            on_violation: OnViolation::Quarantine,
+            links: Vec::new(),
+        }
+    }
+
+    pub(crate) fn at(text: &str) -> Timestamp {
+        text.parse().expect("a moment")
+    }
+
+    fn folder() -> (TempDir, PathBuf) {
+        let folder = tempfile::tempdir().expect("a folder");
+        let path = folder.path().join("portfolio.db");
+        (folder, path)
+    }
+
+    fn refused(path: impl AsRef<OsStr>, access: Access) -> StoreError {
+        let error = Store::open(path, access).expect_err("a bad world");
+        assert!(!error.help.is_empty());
+        error
+    }
+
+    /// A database of many pages without write-ahead log.
+    fn plain(path: &Path) {
+        let conn = Connection::open(path).expect("open");
+        conn.execute_batch(
+            "CREATE TABLE t (a INTEGER PRIMARY KEY, b TEXT);
+             WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 2000)
+             INSERT INTO t SELECT i, printf('%050d', i) FROM n;",
+        )
+        .expect("fill");
+    }
+
+    #[test]
+    fn a_file_that_is_not_there_is_not_made() {
+        let (_folder, path) = folder();
+        for access in [Access::Read, Access::Write] {
+            let error = refused(&path, access);
+            assert_eq!(error.kind, ErrorKind::Missing);
+            assert_eq!(error.to_string(), format!("there is no database `{}`", path.display()));
+        }
+        assert!(!path.exists());
+        let deep = path.join("no").join("such.db");
+        assert_eq!(refused(&deep, Access::Create).kind, ErrorKind::Missing);
+        assert_eq!(refused("", Access::Create).kind, ErrorKind::Missing);
+    }
+
+    #[test]
+    fn a_folder_is_no_database() {
+        let (folder, _) = folder();
+        for access in [Access::Read, Access::Write, Access::Create] {
+            assert_eq!(refused(folder.path(), access).kind, ErrorKind::Directory);
+        }
+    }
+
+    #[test]
+    fn a_file_of_another_kind_is_no_database() {
+        let (_folder, path) = folder();
+        for text in ["id,name\n1,Atlas\n".to_owned(), "x".repeat(10_000), "SQLite".to_owned()] {
+            fs::write(&path, &text).expect("write");
+            for access in [Access::Read, Access::Write, Access::Create] {
+                assert_eq!(refused(&path, access).kind, ErrorKind::NotADatabase);
+            }
+            assert_eq!(fs::read_to_string(&path).expect("read"), text);
+        }
+        if cfg!(unix) {
+            assert_eq!(refused("/dev/null", Access::Read).kind, ErrorKind::NotADatabase);
+        }
+    }
+
+    #[test]
+    fn an_empty_file_holds_no_tables() {
+        let (_folder, path) = folder();
+        fs::write(&path, "").expect("write");
+        let error = refused(&path, Access::Read);
+        assert_eq!(error.kind, ErrorKind::Empty);
+        assert_eq!(error.message, format!("`{}` holds no tables", path.display()));
+        assert_eq!(refused(&path, Access::Write).kind, ErrorKind::Empty);
+        // With a header but without tables it is as empty.
+        drop(Store::open(&path, Access::Create).expect("made"));
+        assert_eq!(refused(&path, Access::Read).kind, ErrorKind::Empty);
+    }
+
+    #[test]
+    fn a_file_that_is_cut_off_is_damaged() {
+        let (_folder, path) = folder();
+        plain(&path);
+        let length = fs::metadata(&path).expect("file").len();
+        for keep in [length - 4096, length - 100, 5000, 4096, 150, 99, 20] {
+            plain_again(&path);
+            OpenOptions::new().write(true).open(&path).expect("open").set_len(keep).expect("cut");
+            let kind = refused(&path, Access::Read).kind;
+            assert_eq!(kind, ErrorKind::Damaged, "{keep} of {length} bytes");
+        }
+    }
+
+    fn plain_again(path: &Path) {
+        fs::remove_file(path).expect("remove");
+        plain(path);
+    }
+
+    #[test]
+    fn a_schema_that_was_overwritten_is_damaged() {
+        let (_folder, path) = folder();
+        plain(&path);
+        let mut bytes = fs::read(&path).expect("read");
+        bytes[100..600].fill(0xa5);
+        fs::write(&path, bytes).expect("write");
+        assert_eq!(refused(&path, Access::Read).kind, ErrorKind::Damaged);
+    }
+
+    #[test]
+    fn a_locked_database_says_so() {
+        let (_folder, path) = folder();
+        plain(&path);
+        let other = Connection::open(&path).expect("open");
+        other.execute_batch("BEGIN EXCLUSIVE").expect("lock");
+        let error = refused(&path, Access::Read);
+        assert_eq!(error.kind, ErrorKind::Locked);
+        assert_eq!(error.message, format!("`{}` is locked by another program", path.display()));
+        other.execute_batch("COMMIT").expect("unlock");
+        let mut store = Store::open(&path, Access::Write).expect("open");
+        other.execute_batch("BEGIN EXCLUSIVE").expect("lock");
+        let error = store.write(|tx| tx.execute("DELETE FROM t", [])).expect_err("locked");
+        assert_eq!(error.kind, ErrorKind::Locked);
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn what_may_not_be_read_or_written_says_so() {
+        use std::os::unix::fs::PermissionsExt as _;
+        let (_folder, path) = folder();
+        plain(&path);
+        let allow = |mode| fs::set_permissions(&path, fs::Permissions::from_mode(mode)).expect("permissions");
+        allow(0o000);
+        // For the superuser permissions do not hold, and there is nothing to test.
+        if fs::File::open(&path).is_err() {
+            assert_eq!(refused(&path, Access::Read).kind, ErrorKind::Denied);
+            allow(0o444);
+            assert_eq!(refused(&path, Access::Write).kind, ErrorKind::ReadOnly);
+            assert!(Store::open(&path, Access::Read).is_ok());
+        }
+        allow(0o644);
+    }
+
+    #[test]
+    fn reading_never_writes() {
+        let (_folder, path) = folder();
+        plain(&path);
+        let mut store = Store::open(&path, Access::Read).expect("open");
+        let error = store.write(|tx| tx.execute("DELETE FROM t", [])).expect_err("read-only");
+        assert_eq!(error.kind, ErrorKind::ReadOnly);
+    }
+
+    #[test]
+    fn a_database_with_a_write_ahead_log_can_be_read() {
+        let (_folder, path) = folder();
+        let mut writer = Store::open(&path, Access::Create).expect("made");
+        let mode: String = writer.conn().pragma_query_value(None, "journal_mode", |r| r.get(0)).expect("mode");
+        assert_eq!(mode, "wal");
+        writer.write(|tx| tx.execute_batch("CREATE TABLE t (a); INSERT INTO t VALUES (1)")).expect("write");
+        let count = |store: &Store| -> i64 {
+            store.conn().query_row("SELECT count(*) FROM t", [], |r| r.get(0)).expect("count")
+        };
+        // While it is written, while a write is under way, and after the writer is gone.
+        assert_eq!(count(&Store::open(&path, Access::Read).expect("open")), 1);
+        writer.conn().execute_batch("BEGIN EXCLUSIVE; INSERT INTO t VALUES (2)").expect("write");
+        assert_eq!(count(&Store::open(&path, Access::Read).expect("open")), 1);
+        writer.conn().execute_batch("COMMIT").expect("commit");
+        drop(writer);
+        assert_eq!(count(&Store::open(&path, Access::Read).expect("open")), 2);
+        let name = path.display().to_string();
+        assert_eq!(count(&Store::connect_immutable(&path, &name).expect("open")), 2);
+    }
+
+    #[test]
+    fn addresses() {
+        let (_folder, path) = folder();
+        plain(&path);
+        let text = path.display().to_string();
+        for address in [format!("sqlite:{text}"), format!("sqlite://{text}"), text] {
+            assert!(Store::open(&address, Access::Read).is_ok(), "{address}");
+        }
+        for address in ["postgres://me:secret@host/db", "postgresql:db", "mysql://host/db"] {
+            let error = refused(address, Access::Read);
+            assert_eq!(error.kind, ErrorKind::OtherBackend);
+            assert!(!error.message.contains("secret"), "{error}");
+        }
+        assert!(Store::open("sqlite::memory:", Access::Read).is_ok());
+    }
+
+    #[test]
+    fn foreign_keys_hold() {
+        let mut store = Store::in_memory().expect("memory");
+        let error = store
+            .write(|tx| {
+                tx.execute_batch(
+                    "CREATE TABLE a (id PRIMARY KEY); CREATE TABLE b (a REFERENCES a); INSERT INTO b VALUES (1)",
+                )
+            })
+            .expect_err("an orphan");
+        assert_eq!(error.kind, ErrorKind::Refused);
+        assert!(!store.has_table("a").expect("look"), "all or nothing");
+    }
+
+    #[test]
+    fn a_name_that_is_not_there_is_no_text() {
+        let store = Store::in_memory().expect("memory");
+        store.conn().execute_batch("CREATE TABLE t (a)").expect("table");
+        assert!(store.conn().prepare("SELECT \"b\" FROM t").is_err());
+    }
+
+    #[test]
+    fn the_catalog_knows_tables_views_and_keys() {
+        let store = Store::in_memory().expect("memory");
+        store
+            .conn()
+            .execute_batch(
+                "CREATE TABLE t (a TEXT NOT NULL, B INTEGER, c REAL, d AS (a || 'x'), PRIMARY KEY (a, B));
+                 CREATE UNIQUE INDEX t_c ON t (c); CREATE UNIQUE INDEX t_p ON t (b) WHERE c > 0;
+                 CREATE UNIQUE INDEX t_e ON t (lower(a));
+                 CREATE VIEW v AS SELECT a, c FROM t;",
+            )
+            .expect("tables");
+        let shape = catalog(&store, &contract("T", &["b", "a"], &["a", "b", "z"])).expect("shape");
+        assert!(shape.exists && !shape.view);
+        let names: Vec<_> = shape.columns.iter().map(|c| (c.name.as_str(), c.declared.as_str(), c.notnull)).collect();
+        assert_eq!(names, [("a", "TEXT", true), ("B", "INTEGER", false), ("c", "REAL", false), ("d", "", false)]);
+        assert_eq!(shape.unique, [vec!["a".to_owned(), "B".to_owned()], vec!["c".to_owned()]]);
+        assert_eq!(shape.missing(&contract("t", &["a"], &["a", "b", "z"])), ["z"]);
+        assert!(shape.key_enforced(&contract("t", &["b", "a"], &["a", "b"])));
+        assert!(shape.key_enforced(&contract("t", &["c"], &["c"])));
+        assert!(!shape.key_enforced(&contract("t", &["a"], &["a"])));
+        let shape = catalog(&store, &contract("v", &["a"], &["a", "c"])).expect("shape");
+        assert!(shape.exists && shape.view && shape.unique.is_empty() && shape.columns.len() == 2);
+        let shape = catalog(&store, &contract("nowhere", &["a"], &["a"])).expect("shape");
+        assert!(!shape.exists && shape.columns.is_empty());
+        // An index of the name is no table.
+        assert!(!catalog(&store, &contract("t_c", &["a"], &["a"])).expect("shape").exists);
+    }
+
+    #[test]
+    fn the_order_of_moments_is_the_order_of_their_texts() {
+        let moments = ["2026-03-02T09:00:00Z", "2026-03-02T09:00:00.5Z", "2026-03-02T09:00:01Z"].map(|t| moment(at(t)));
+        assert!(moments.is_sorted(), "{moments:?}");
+        assert_eq!(moments[0], "2026-03-02T09:00:00.000Z");
+    }
+}

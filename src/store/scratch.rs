@@ -1,0 +1,168 @@
+//! Tables made from contracts, for tests: what a contract says is what is there, and nothing refuses a bad row.
+
+use std::collections::BTreeMap;
+
+use jiff::Timestamp;
+use rusqlite::types::Value as Sql;
+
+use super::{Store, StoreError, baseline, moment};
+use crate::lang::item::contract::{Column, Contract, Encoding};
+use crate::sql::quote;
+use crate::value::{Type, Value};
+
+/// Creates the table of each contract, in place of one of the same name.
+pub fn create_tables(store: &mut Store, contracts: &[&Contract]) -> Result<(), StoreError> {
+    let mut script = String::new();
+    for contract in contracts {
+        let table = quote(&contract.table);
+        let columns: Vec<String> = contract.columns.iter().map(|c| format!("{} {}", quote(&c.stored), affinity(c))).collect();
+        script.push_str(&format!("DROP TABLE IF EXISTS {table};\nCREATE TABLE {table} ({});\n", columns.join(", ")));
+        let key: Vec<String> = contract.key.iter().map(|k| quote(&contract.columns[*k as usize].stored)).collect();
+        if !key.is_empty() {
+            let name = quote(&format!("{}_by_key", contract.table));
+            script.push_str(&format!("CREATE INDEX {name} ON {table} ({});\n", key.join(", ")));
+        }
+    }
+    store.conn.execute_batch(&script).map_err(|e| StoreError::sqlite(&store.name, &e))
+}
+
+fn affinity(column: &Column) -> &'static str {
+    match &column.ty {
+        Type::Count | Type::Truth => "INTEGER",
+        // Without affinity a number stays what it is.
+        ty if ty.is_quantity() => "",
+        _ => "TEXT",
+    }
+}
+
+/// A value as its column stores it. Numbers with fractions become REAL, which reads back by its shortest decimal.
+pub fn stored(value: &Value, column: &Column) -> Sql {
+    match value {
+        Value::Number(n) => {
+            let stored = match &column.encoding {
+                Encoding::Scaled(scale) => n.div(*scale).unwrap_or(*n),
+                _ => *n,
+            };
+            match stored.to_whole().and_then(|n| i64::try_from(n).ok()) {
+                Some(n) => Sql::Integer(n),
+                None => Sql::Real(stored.to_f64()),
+            }
+        }
+        Value::Truth(truth) => Sql::Integer(i64::from(*truth)),
+        Value::Date(date) => Sql::Text(date.to_string()),
+        Value::Moment(at) => Sql::Text(moment(*at)),
+        Value::Span(span) => Sql::Integer(span.count()),
+        Value::Text(text) => match (&column.encoding, &column.ty) {
+            (Encoding::Words(texts), Type::Words(words)) => {
+                let place = words.iter().position(|w| w == text);
+                Sql::Text(place.and_then(|i| texts.get(i)).unwrap_or(text).to_string())
+            }
+            _ => Sql::Text(text.to_string()),
+        },
+    }
+}
+
+/// Adds a row, or with `replace` changes the listed columns of the row with the same key.
+pub fn put(store: &mut Store, contract: &Contract, columns: &[u32], cells: &[Option<Value>], replace: bool) -> Result<(), StoreError> {
+    let mut values: Vec<(u32, Sql)> = columns
+        .iter()
+        .zip(cells)
+        .map(|(c, v)| (*c, v.as_ref().map_or(Sql::Null, |v| stored(v, &contract.columns[*c as usize]))))
+        .collect();
+    // A row without its id gets one, as long as nobody refers to it.
+    for key in &contract.key {
+        let column = &contract.columns[*key as usize];
+        if !columns.contains(key) && matches!(&column.ty, Type::Id(of) if of.is_empty()) {
+            let count: i64 = store
+                .conn
+                .query_row(&format!("SELECT COUNT(*) FROM {}", quote(&contract.table)), [], |r| r.get(0))
+                .map_err(|e| StoreError::sqlite(&store.name, &e))?;
+            values.push((*key, Sql::Text(format!("row-{}", count + 1))));
+        }
+    }
+    let name = |c: u32| quote(&contract.columns[c as usize].stored);
+    let table = quote(&contract.table);
+    let keyed = contract.key.iter().all(|k| columns.contains(k));
+    if replace && keyed {
+        let set: Vec<String> = values.iter().enumerate().map(|(i, (c, _))| format!("{} = ?{}", name(*c), i + 1)).collect();
+        let test: Vec<String> = contract
+            .key
+            .iter()
+            .filter_map(|k| values.iter().position(|(c, _)| c == k).map(|i| format!("{} = ?{}", name(*k), i + 1)))
+            .collect();
+        let sql = format!("UPDATE {table} SET {} WHERE {}", set.join(", "), test.join(" AND "));
+        let changed = store
+            .conn
+            .execute(&sql, rusqlite::params_from_iter(values.iter().map(|v| &v.1)))
+            .map_err(|e| StoreError::sqlite(&store.name, &e))?;
+        if changed > 0 {
+            return Ok(());
+        }
+    }
+    let names: Vec<String> = values.iter().map(|(c, _)| name(*c)).collect();
+    let places: Vec<String> = (1..=values.len()).map(|i| format!("?{i}")).collect();
+    let sql = format!("INSERT INTO {table} ({}) VALUES ({})", names.join(", "), places.join(", "));
+    store
+        .conn
+        .execute(&sql, rusqlite::params_from_iter(values.iter().map(|v| &v.1)))
+        .map_err(|e| StoreError::sqlite(&store.name, &e))?;
+    Ok(())
+}
+
+/// Removes the rows with these values.
+pub fn delete(store: &mut Store, contract: &Contract, cells: &[(u32, &Value)]) -> Result<(), StoreError> {
+    let test: Vec<String> =
+        cells.iter().enumerate().map(|(i, (c, _))| format!("{} = ?{}", quote(&contract.columns[*c as usize].stored), i + 1)).collect();
+    let values: Vec<Sql> = cells.iter().map(|(c, v)| stored(v, &contract.columns[*c as usize])).collect();
+    let sql = format!("DELETE FROM {} WHERE {}", quote(&contract.table), if test.is_empty() { "0".into() } else { test.join(" AND ") });
+    store.conn.execute(&sql, rusqlite::params_from_iter(values.iter())).map_err(|e| StoreError::sqlite(&store.name, &e))?;
+    Ok(())
+}
+
+/// Whether a contract has a row of this key.
+pub fn exists(store: &Store, contract: &Contract, key: &str) -> Result<bool, StoreError> {
+    let Some(column) = contract.key.first().map(|k| &contract.columns[*k as usize]) else { return Ok(true) };
+    let sql = format!("SELECT EXISTS (SELECT 1 FROM {} WHERE {} = ?1)", quote(&contract.table), quote(&column.stored));
+    store.conn.query_row(&sql, [key], |r| r.get(0)).map_err(|e| StoreError::sqlite(&store.name, &e))
+}
+
+/// Enters a stage that takes no baseline.
+pub fn enter(store: &mut Store, stage: &str, at: Timestamp) -> Result<(), StoreError> {
+    store
+        .conn
+        .execute("INSERT OR IGNORE INTO bylaws_stages (stage, entered_at) VALUES (?1, ?2)", (stage, moment(at)))
+        .map_err(|e| StoreError::sqlite(&store.name, &e))?;
+    Ok(())
+}
+
+/// How a contract's rows differ from those of the last baseline; nothing when they are equal.
+pub fn differs_from_baseline(store: &Store, contract: &Contract) -> Result<Option<String>, StoreError> {
+    let Some(taken) = baseline::latest(store, None)? else { return Ok(Some("no baseline has been taken".into())) };
+    let columns: Vec<String> = contract.columns.iter().map(|c| quote(&c.stored)).collect();
+    let sql = format!("SELECT {} FROM {}", columns.join(", "), quote(&contract.table));
+    let fault = |e: rusqlite::Error| StoreError::sqlite(&store.name, &e);
+    let mut statement = store.conn.prepare(&sql).map_err(fault)?;
+    let key = |values: &BTreeMap<String, Sql>| -> String {
+        let parts: Vec<String> =
+            contract.key.iter().map(|k| format!("{:?}", values.get(&*contract.columns[*k as usize].stored))).collect();
+        parts.join(" ")
+    };
+    let mut now: BTreeMap<String, BTreeMap<String, Sql>> = BTreeMap::new();
+    let mut rows = statement.query([]).map_err(fault)?;
+    while let Some(row) = rows.next().map_err(fault)? {
+        let mut values = BTreeMap::new();
+        for (i, column) in contract.columns.iter().enumerate() {
+            values.insert(column.stored.to_string(), row.get::<_, Sql>(i).map_err(fault)?);
+        }
+        now.insert(key(&values), values);
+    }
+    let mut then: BTreeMap<String, BTreeMap<String, Sql>> = BTreeMap::new();
+    for row in baseline::rows(store, taken.id, contract)? {
+        let values: BTreeMap<String, Sql> = row.columns.into_iter().map(|(name, value)| (name.to_string(), value)).collect();
+        then.insert(key(&values), values);
+    }
+    let added = now.keys().filter(|k| !then.contains_key(*k)).count();
+    let gone = then.keys().filter(|k| !now.contains_key(*k)).count();
+    let changed = now.iter().filter(|(k, v)| then.get(*k).is_some_and(|t| t != *v)).count();
+    Ok((added + gone + changed > 0).then(|| format!("{added} rows are new, {gone} are gone, {changed} are changed")))
+}

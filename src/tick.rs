@@ -1,0 +1,207 @@
+//! One tick: hold the contracts, plan, read, judge. The same for the daemon, `run`, tests and the demo.
+
+use std::collections::{BTreeSet, HashMap, HashSet};
+
+use jiff::Timestamp;
+
+use crate::engine::judge::{Judge, Verdict};
+use crate::engine::reading::{BaselineReadings, Readings};
+use crate::lang::expr::{ContractId, MetricId, ParamId};
+use crate::lang::item::contract::Optional;
+use crate::lang::item::metric::{Definition, Then};
+use crate::lang::pack::Pack;
+use crate::plan::{Known, MomentId, Plan, RuleRef, all_rules, plan};
+use crate::store::read::{Request, Unlisted, examine, read};
+use crate::store::{Store, StoreError, baseline};
+use crate::value::Value;
+
+/// What a tick is made for.
+pub struct Tick<'a> {
+    /// The pack.
+    pub pack: &'a Pack,
+    /// The instant that is judged.
+    pub as_of: Timestamp,
+    /// The present, after which a row lies in the future.
+    pub clock: Timestamp,
+    /// Which rules.
+    pub rules: &'a [RuleRef],
+    /// Which metrics beside those the rules read.
+    pub metrics: &'a [MetricId],
+    /// Params that differ from the values in force.
+    pub overrides: &'a HashMap<ParamId, Value>,
+    /// Columns a test did not list.
+    pub unlisted: &'a Unlisted,
+}
+
+/// What was planned and read; a [`Judge`] says the rest.
+pub struct Taken {
+    /// The plan.
+    pub plan: Plan,
+    /// The readings.
+    pub readings: Readings,
+}
+
+impl Tick<'_> {
+    /// The value of a param in this tick.
+    pub fn param(&self, id: ParamId) -> Value {
+        self.overrides.get(&id).cloned().unwrap_or_else(|| self.pack.param(id).clone())
+    }
+
+    /// Holds the contracts, plans and reads.
+    pub fn take(&self, store: &Store) -> Result<Taken, StoreError> {
+        let param = |id: ParamId| self.param(id);
+        let stored = baseline::latest(store, None)?.map(|b| BaselineReadings {
+            taken_at: b.taken_at,
+            readings: b.readings.iter().map(|r| ((r.metric.clone(), r.key.clone()), r.value.clone())).collect(),
+        });
+        let mut known = Known::default();
+        if let Some(stored) = &stored {
+            known.stored.extend(stored.readings.keys().map(|(metric, _)| metric.clone()));
+        }
+        // A column that a test did not list is unknown where it is required; rows know that, sums do not.
+        for (contract, columns) in self.unlisted {
+            let shape = self.pack.contract(*contract);
+            if columns.iter().any(|c| matches!(shape.columns[*c as usize].optional, Optional::Required)) {
+                known.dirty.insert(*contract);
+            }
+        }
+        let first = plan(self.pack, self.rules, self.metrics, &known);
+        let mut contracts: BTreeSet<ContractId> = first.contracts.clone();
+        // Contracts that filters join are held as well.
+        for id in first.contracts.iter() {
+            contracts.extend(self.pack.contract(*id).columns.iter().filter_map(|c| c.refers));
+        }
+        let states = examine(store, self.pack, &contracts, self.clock, &param, self.unlisted);
+        let dirty: HashSet<ContractId> =
+            contracts.iter().copied().filter(|c| states[c.index()].count > 0).chain(known.dirty.iter().copied()).collect();
+        let plan = if dirty == known.dirty {
+            first
+        } else {
+            known.dirty = dirty;
+            plan(self.pack, self.rules, self.metrics, &known)
+        };
+        let entered = baseline::entered(store)?;
+        let readings = read(
+            store,
+            &Request {
+                pack: self.pack,
+                plan: &plan,
+                as_of: self.as_of,
+                param: &param,
+                baseline: stored,
+                entered,
+                contracts: states,
+                unlisted: self.unlisted,
+            },
+        );
+        Ok(Taken { plan, readings })
+    }
+}
+
+/// The verdicts of some rules, in the order of the rules and of their keys.
+pub fn verdicts(pack: &Pack, judge: &Judge<'_>, rules: &[RuleRef]) -> Vec<Verdict> {
+    rules
+        .iter()
+        .flat_map(|rule| match rule {
+            RuleRef::Contract(i) => vec![judge.contract(ContractId(*i))],
+            RuleRef::Threshold(i) => judge.threshold(crate::lang::expr::ThresholdId(*i)),
+            RuleRef::Gate(i) => vec![judge.gate(*i as usize)],
+            RuleRef::Trigger(i) => judge.trigger(&pack.triggers[*i as usize], "trigger"),
+            RuleRef::Rollback(i) => judge.trigger(&pack.rollbacks[*i as usize].core, "rollback"),
+        })
+        .collect()
+}
+
+/// Judges every rule of a pack once.
+pub fn judge_once(store: &Store, pack: &Pack, as_of: Timestamp, clock: Timestamp) -> Result<Vec<Verdict>, StoreError> {
+    let rules = all_rules(pack);
+    let tick = Tick {
+        pack,
+        as_of,
+        clock,
+        rules: &rules,
+        metrics: &[],
+        overrides: &HashMap::new(),
+        unlisted: &Unlisted::new(),
+    };
+    let taken = tick.take(store)?;
+    let param = |id: ParamId| tick.param(id);
+    let judge = Judge::new(pack, &taken.plan, &taken.readings, &param);
+    Ok(verdicts(pack, &judge, &rules))
+}
+
+/// The metrics whose value at the baseline some metric asks for.
+pub fn shifted_metrics(pack: &Pack) -> Vec<MetricId> {
+    let mut found = Vec::new();
+    for metric in &pack.metrics {
+        let (of, then) = match &metric.definition {
+            Definition::Shift(_, of, then) | Definition::At(of, then) => (of, then),
+            _ => continue,
+        };
+        if let crate::lang::expr::Binding::Metric { metric, .. } = of
+            && then.then == Some(Then::Baseline)
+            && !found.contains(metric)
+        {
+            found.push(*metric);
+        }
+    }
+    found
+}
+
+/// The contracts whose rows a rollback would restore.
+pub fn restored_contracts(pack: &Pack) -> Vec<ContractId> {
+    let steps = pack.rollbacks.iter().flat_map(|r| &r.core.steps).chain(pack.triggers.iter().flat_map(|t| &t.steps));
+    let mut found: Vec<ContractId> = steps.filter_map(|s| s.restores()).collect();
+    found.sort_unstable();
+    found.dedup();
+    found
+}
+
+/// Stores the state that "since baseline" compares with: readings of every metric shifted to it, and the rows that
+/// rollbacks restore.
+pub fn take_baseline(store: &mut Store, pack: &Pack, stage: Option<&str>, at: Timestamp, by: &str) -> Result<i64, StoreError> {
+    take_baseline_of(store, pack, stage, at, by, &HashMap::new(), &Unlisted::new())
+}
+
+/// The same with other values of params and a test's columns.
+pub fn take_baseline_of(
+    store: &mut Store,
+    pack: &Pack,
+    stage: Option<&str>,
+    at: Timestamp,
+    by: &str,
+    overrides: &HashMap<ParamId, Value>,
+    unlisted: &Unlisted,
+) -> Result<i64, StoreError> {
+    let metrics = shifted_metrics(pack);
+    let tick = Tick { pack, as_of: at, clock: at, rules: &[], metrics: &metrics, overrides, unlisted };
+    let taken = tick.take(store)?;
+    let param = |id: ParamId| tick.param(id);
+    let judge = Judge::new(pack, &taken.plan, &taken.readings, &param);
+    let mut readings = Vec::new();
+    for id in metrics.iter().copied() {
+        let metric = pack.metric(id);
+        let keys: Vec<Option<u32>> = match metric.grain {
+            None => vec![None],
+            Some(grain) => match judge.keys(grain, MomentId::NOW) {
+                Ok(keys) => keys.into_iter().map(Some).collect(),
+                Err(_) => Vec::new(),
+            },
+        };
+        for key in keys {
+            let parts = match (metric.grain, key) {
+                (Some(grain), Some(key)) => judge.key(grain, key).iter().map(|p| p.to_string()).collect(),
+                _ => Vec::new(),
+            };
+            let value = match judge.metric(id, MomentId::NOW, key).value {
+                Ok(Some(value)) => Ok(value.exact()),
+                Ok(None) => Err("it was missing".to_owned()),
+                Err(why) => Err(why.text.clone()),
+            };
+            readings.push(baseline::Reading { metric: metric.name.to_string(), key: parts, value });
+        }
+    }
+    let contracts = restored_contracts(pack);
+    let rows: Vec<_> = contracts.iter().map(|id| pack.contract(*id)).filter(|c| store.has_table(&c.table).unwrap_or(false)).collect();
+    baseline::take(store, stage, at, &rows, &readings, by, None)
+}
