@@ -53,8 +53,8 @@ pub fn compile_text(files: &[(&str, &str)], house: Option<&str>) -> Compiled {
     for (name, text) in files {
         sources.add(*name, (*text).to_owned());
     }
-    let settings =
-        house.map_or_else(Settings::default, |t| Settings::parse(t, settings::FILE_NAME, &mut sources, &mut diagnostics));
+    let settings = house
+        .map_or_else(Settings::default, |t| Settings::parse(t, settings::FILE_NAME, &mut sources, &mut diagnostics));
     finish(sources, diagnostics, settings)
 }
 

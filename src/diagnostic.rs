@@ -237,7 +237,8 @@ pub fn nearest_name<'a>(word: &str, known: impl IntoIterator<Item = &'a str>) ->
         .into_iter()
         .map(|name| (strsim::damerau_levenshtein(word, name), name))
         .filter(|(distance, name)| {
-            *distance <= limit || (word.len() > 3 && name.len() > 3 && (name.starts_with(word) || word.starts_with(name)))
+            *distance <= limit
+                || (word.len() > 3 && name.len() > 3 && (name.starts_with(word) || word.starts_with(name)))
         })
         .min()
         .map(|(_, name)| name)
@@ -383,11 +384,8 @@ pub struct Style {
 
 /// Draws one finding with its lines of source.
 pub fn render(diagnostic: &Diagnostic, sources: &Sources, style: Style) -> String {
-    let theme = if style.colour {
-        miette::GraphicalTheme::unicode()
-    } else {
-        miette::GraphicalTheme::unicode_nocolor()
-    };
+    let theme =
+        if style.colour { miette::GraphicalTheme::unicode() } else { miette::GraphicalTheme::unicode_nocolor() };
     let handler = miette::GraphicalReportHandler::new_themed(theme)
         .with_width(style.width)
         .with_context_lines(0)

@@ -7,7 +7,8 @@
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 
 use crate::lang::expr::{
-    Anchor, Binding, Checked, ContractId, Exists, Expr, ExprKind, Hop, MetricId, Presence, Relation, Tie, Window, WindowKind,
+    Anchor, Binding, Checked, ContractId, Exists, Expr, ExprKind, Hop, MetricId, Presence, Relation, Tie, Window,
+    WindowKind,
 };
 use crate::lang::item::metric::{Aggregate, Definition, Fold, Then};
 use crate::lang::item::threshold::Cadence;
@@ -116,7 +117,8 @@ pub enum RuleRef {
 /// Every rule of a pack, in the order of the board.
 pub fn all_rules(pack: &Pack) -> Vec<RuleRef> {
     let n = |len: usize| 0..len as u32;
-    let tables = pack.contracts.iter().enumerate().filter(|(_, c)| c.to.is_none()).map(|(i, _)| RuleRef::Contract(i as u32));
+    let tables =
+        pack.contracts.iter().enumerate().filter(|(_, c)| c.to.is_none()).map(|(i, _)| RuleRef::Contract(i as u32));
     n(pack.gates.len())
         .map(RuleRef::Gate)
         .chain(n(pack.thresholds.len()).map(RuleRef::Threshold))
@@ -405,7 +407,9 @@ impl Planner<'_> {
         let listed: Vec<ContractId> = contract
             .columns
             .iter()
-            .filter_map(|c| if let Type::List(of) = &c.ty { self.pack.contracts.iter().position(|c| c.name == *of) } else { None })
+            .filter_map(|c| {
+                if let Type::List(of) = &c.ty { self.pack.contracts.iter().position(|c| c.name == *of) } else { None }
+            })
             .map(|i| ContractId(i as u32))
             .collect();
         for id in listed.into_iter().filter(|_| depth < 4) {
@@ -532,9 +536,18 @@ impl Planner<'_> {
     }
 
     /// The measures of an aggregate, when columns are all it needs.
-    fn measures(&self, a: &Aggregate<Checked>, contract: ContractId, grain: Option<Relation>, hops: &[Hop]) -> Option<Vec<Measure>> {
+    fn measures(
+        &self,
+        a: &Aggregate<Checked>,
+        contract: ContractId,
+        grain: Option<Relation>,
+        hops: &[Hop],
+    ) -> Option<Vec<Measure>> {
         let shape = self.pack.contract(contract);
-        if self.known.dirty.contains(&contract) || matches!(grain, Some(Relation::Pairs(_))) || !self.path_is_clean(contract, hops) {
+        if self.known.dirty.contains(&contract)
+            || matches!(grain, Some(Relation::Pairs(_)))
+            || !self.path_is_clean(contract, hops)
+        {
             return None;
         }
         for filter in a.filter.iter().chain(&a.out_of) {
@@ -544,7 +557,11 @@ impl Planner<'_> {
         }
         let column = match &a.of {
             None => None,
-            Some(Expr { kind: ExprKind::Name(Binding::Column { depth: 0, hops, column, .. }), .. }) if hops.is_empty() => Some(*column),
+            Some(Expr { kind: ExprKind::Name(Binding::Column { depth: 0, hops, column, .. }), .. })
+                if hops.is_empty() =>
+            {
+                Some(*column)
+            }
             Some(_) => return None,
         };
         let measure = |what| Measure { what, window: a.window.clone(), filter: a.filter.clone() };
@@ -557,8 +574,12 @@ impl Planner<'_> {
             (Fold::Sum | Fold::Average, Some(c)) if quantity(c) => {
                 vec![measure(What::Sum(c)), measure(What::Known(c)), measure(What::Rows)]
             }
-            (Fold::Min, Some(c)) if quantity(c) => vec![measure(What::Min(c)), measure(What::Known(c)), measure(What::Rows)],
-            (Fold::Max, Some(c)) if quantity(c) => vec![measure(What::Max(c)), measure(What::Known(c)), measure(What::Rows)],
+            (Fold::Min, Some(c)) if quantity(c) => {
+                vec![measure(What::Min(c)), measure(What::Known(c)), measure(What::Rows)]
+            }
+            (Fold::Max, Some(c)) if quantity(c) => {
+                vec![measure(What::Max(c)), measure(What::Known(c)), measure(What::Rows)]
+            }
             // Only a direct reference can be probed through an index; other ways take the rows.
             (Fold::Latest, Some(c)) if hops.len() == 1 => vec![measure(What::Latest(c))],
             (Fold::First, Some(c)) if hops.len() == 1 => vec![measure(What::First(c))],
@@ -585,7 +606,9 @@ impl Planner<'_> {
         let mut at = from;
         for (i, hop) in hops.iter().enumerate() {
             let Hop::Column(_) = hop else { return false };
-            let Some(Relation::Contract(next)) = self.pack.hop_target(Relation::Contract(at), *hop) else { return false };
+            let Some(Relation::Contract(next)) = self.pack.hop_target(Relation::Contract(at), *hop) else {
+                return false;
+            };
             // The row at the end need not be read: its key stands in the column.
             if i + 1 < hops.len() && self.known.dirty.contains(&next) {
                 return false;
@@ -611,14 +634,27 @@ impl Planner<'_> {
             ExprKind::OneOf(_, e, all) => own(e) && all.iter().all(constant),
             ExprKind::Between(e, a, b) => own(e) && constant(a) && constant(b),
             ExprKind::Presence(_, Presence::Missing | Presence::Present, e) => own(e),
-            ExprKind::Distance(d) => own(&d.value) && constant(&d.span) && matches!(d.anchor, Anchor::Ago | Anchor::FromNow),
+            ExprKind::Distance(d) => {
+                own(&d.value) && constant(&d.span) && matches!(d.anchor, Anchor::Ago | Anchor::FromNow)
+            }
             _ => false,
         }
     }
 
     /// Adds measures to the scan of a contract, grain and moment.
-    fn group(&mut self, contract: ContractId, hops: Vec<Hop>, grain: Option<Relation>, moment: MomentId, measures: Vec<Measure>) -> GroupUse {
-        let found = self.plan.groups.iter().position(|g| g.contract == contract && g.hops == hops && g.grain == grain && g.moment == moment);
+    fn group(
+        &mut self,
+        contract: ContractId,
+        hops: Vec<Hop>,
+        grain: Option<Relation>,
+        moment: MomentId,
+        measures: Vec<Measure>,
+    ) -> GroupUse {
+        let found = self
+            .plan
+            .groups
+            .iter()
+            .position(|g| g.contract == contract && g.hops == hops && g.grain == grain && g.moment == moment);
         let index = found.unwrap_or_else(|| {
             self.plan.groups.push(GroupScan { contract, hops, grain, moment, measures: Vec::new() });
             self.plan.groups.len() - 1

@@ -13,7 +13,9 @@ use crate::engine::window;
 use crate::lang::expr::{Answer, Checked, ContractId, Expr, ExprKind, Joint, MetricId, ParamId, Relation};
 use crate::lang::item::decision::Who;
 use crate::lang::item::step::{About, Mode, StepKind};
-use crate::lang::item::test::{Action, Expectation, Expected, KeyText, ReplyAnswer, RuleRef as Named, Subject, Table, Test};
+use crate::lang::item::test::{
+    Action, Expectation, Expected, KeyText, ReplyAnswer, RuleRef as Named, Subject, Table, Test,
+};
 use crate::lang::item::trigger::{OnDay, Pace, Trigger};
 use crate::lang::pack::Pack;
 use crate::plan::{MomentId, RuleRef};
@@ -118,19 +120,24 @@ fn relevant(pack: &Pack, chain: &[&Test]) -> Vec<RuleRef> {
     };
     for (_, action) in chain.iter().flat_map(|t| &t.actions) {
         rules.extend(match action {
-            Action::Expect(Expectation::Value { subject: s, .. }) | Action::Expect(Expectation::Party { about: s, .. }) => subject(s),
+            Action::Expect(Expectation::Value { subject: s, .. })
+            | Action::Expect(Expectation::Party { about: s, .. }) => subject(s),
             Action::Expect(Expectation::Fired { rule, .. }) => Some(named(*rule)),
             Action::Reply(reply) => Some(named(reply.rule)),
             _ => None,
         });
     }
-    let all = (0..pack.triggers.len() as u32).map(RuleRef::Trigger).chain((0..pack.rollbacks.len() as u32).map(RuleRef::Rollback));
+    let all = (0..pack.triggers.len() as u32)
+        .map(RuleRef::Trigger)
+        .chain((0..pack.rollbacks.len() as u32).map(RuleRef::Rollback));
     let all: Vec<RuleRef> = all.collect();
     loop {
         let more = all.iter().copied().find(|rule| {
             !rules.contains(rule)
                 && core(pack, *rule).is_some_and(|t| {
-                    t.steps.iter().any(|s| matches!(s.kind, StepKind::Fire(target) if rules.contains(&RuleRef::Trigger(target))))
+                    t.steps
+                        .iter()
+                        .any(|s| matches!(s.kind, StepKind::Fire(target) if rules.contains(&RuleRef::Trigger(target))))
                 })
         });
         match more {
@@ -147,7 +154,8 @@ impl<'a> Course<'a> {
     fn new(pack: &'a Pack, chain: &[&Test]) -> Result<Course<'a>, StoreError> {
         let mut store = Store::in_memory()?;
         migrate::migrate(&mut store, &[], beginning())?;
-        let tables: Vec<&crate::lang::item::contract::Contract> = pack.contracts.iter().filter(|c| c.is_table()).collect();
+        let tables: Vec<&crate::lang::item::contract::Contract> =
+            pack.contracts.iter().filter(|c| c.is_table()).collect();
         scratch::create_tables(&mut store, &tables)?;
         changes::install_change_log(&mut store, &tables, beginning())?;
         Ok(Course {
@@ -325,7 +333,15 @@ impl<'a> Course<'a> {
             let takes = self.pack.stages.iter().any(|s| s.number == stage && s.takes_baseline);
             let at = self.time();
             if takes {
-                take_baseline_of(&mut self.store, self.pack, Some(&stage), at, "test", &self.overrides, &self.unlisted)?;
+                take_baseline_of(
+                    &mut self.store,
+                    self.pack,
+                    Some(&stage),
+                    at,
+                    "test",
+                    &self.overrides,
+                    &self.unlisted,
+                )?;
             } else {
                 scratch::enter(&mut self.store, &stage, at)?;
             }
@@ -379,7 +395,11 @@ impl<'a> Course<'a> {
                 .relevant
                 .iter()
                 .copied()
-                .filter(|rule| self.due.get(rule).is_none_or(|d| *d <= at) || self.wakes_at(*rule, at, now) || self.on_change(*rule))
+                .filter(|rule| {
+                    self.due.get(rule).is_none_or(|d| *d <= at)
+                        || self.wakes_at(*rule, at, now)
+                        || self.on_change(*rule)
+                })
                 .collect();
             self.judge(&rules)?;
         }
@@ -396,7 +416,8 @@ impl<'a> Course<'a> {
     }
 
     fn terms(&self, trigger: &Trigger) -> Option<Terms> {
-        Terms::new(trigger, &|e| window::constant(e, &|id| self.param(id)))
+        let terms = Terms::new(trigger, &|e| window::constant(e, &|id| self.param(id)))?;
+        Some(Terms { people: self.pack.settings.people(), ..terms })
     }
 
     fn take(&self, rules: &[RuleRef], metrics: &[MetricId]) -> Result<Taken, StoreError> {
@@ -434,9 +455,12 @@ impl<'a> Course<'a> {
             let Some(trigger) = core(pack, rule) else { continue };
             let mut keys: Vec<(Key, Option<u32>)> = match trigger.grain {
                 None => vec![(Arc::new([]), None)],
-                Some(grain) => {
-                    judge.keys(grain, MomentId::NOW).unwrap_or_default().into_iter().map(|n| (judge.key(grain, n), Some(n))).collect()
-                }
+                Some(grain) => judge
+                    .keys(grain, MomentId::NOW)
+                    .unwrap_or_default()
+                    .into_iter()
+                    .map(|n| (judge.key(grain, n), Some(n)))
+                    .collect(),
             };
             // Keys that were there and are gone end their firings.
             for ((known, key), _) in self.memory.iter().filter(|((r, _), _)| *r == rule) {
@@ -495,9 +519,14 @@ impl<'a> Course<'a> {
             _ => Vec::new(),
         };
         let memory = self.memory.get(&(rule, key.clone()));
-        let answers: Vec<(Arc<str>, Reply)> =
-            self.replies.iter().filter(|(k, _, _)| *k == (rule, key.clone())).map(|(_, role, reply)| (role.clone(), reply.clone())).collect();
-        let mut said: Vec<(Arc<str>, Reply)> = memory.and_then(Memory::firing).map(|f| f.answers.clone()).unwrap_or_default();
+        let answers: Vec<(Arc<str>, Reply)> = self
+            .replies
+            .iter()
+            .filter(|(k, _, _)| *k == (rule, key.clone()))
+            .map(|(_, role, reply)| (role.clone(), reply.clone()))
+            .collect();
+        let mut said: Vec<(Arc<str>, Reply)> =
+            memory.and_then(Memory::firing).map(|f| f.answers.clone()).unwrap_or_default();
         said.extend(answers.iter().cloned());
         let plain = |t: Tri| match t {
             Tri::Yes => Known::Yes,
@@ -578,7 +607,9 @@ impl<'a> Course<'a> {
         match expectation {
             Expectation::Value { subject, key, expected, because } => {
                 let found = match subject {
-                    Subject::Trigger(_) | Subject::Rollback(_) => return self.expect_state(span, *subject, key.as_ref(), expected, because.as_deref()),
+                    Subject::Trigger(_) | Subject::Rollback(_) => {
+                        return self.expect_state(span, *subject, key.as_ref(), expected, because.as_deref());
+                    }
                     Subject::Metric(id) => self.metric(*id, key.as_ref())?,
                     Subject::Threshold(id) => self.verdict(RuleRef::Threshold(id.0), key.as_ref())?,
                     Subject::Gate(id) => self.verdict(RuleRef::Gate(id.0), key.as_ref())?,
@@ -588,7 +619,8 @@ impl<'a> Course<'a> {
             }
             Expectation::Fired { rule, times, key } => {
                 let rule = named(*rule);
-                let wanted = key.as_ref().and_then(|k| core(self.pack, rule).and_then(|t| t.grain).map(|g| normal(g, k)));
+                let wanted =
+                    key.as_ref().and_then(|k| core(self.pack, rule).and_then(|t| t.grain).map(|g| normal(g, k)));
                 let count = self
                     .log
                     .iter()
@@ -601,7 +633,9 @@ impl<'a> Course<'a> {
                     self.fail(span, format!("{name} fired {count} times{whom}, {times} expected"));
                 }
             }
-            Expectation::Party { roles, told, not, about, key } => self.expect_party(span, roles, *told, *not, *about, key.as_ref()),
+            Expectation::Party { roles, told, not, about, key } => {
+                self.expect_party(span, roles, *told, *not, *about, key.as_ref())
+            }
             Expectation::EqualsBaseline(contract) => {
                 let contract = self.pack.contract(*contract);
                 match scratch::differs_from_baseline(&self.store, contract)? {
@@ -634,7 +668,8 @@ impl<'a> Course<'a> {
             return Ok(());
         };
         let now = self.time();
-        let of_stage = trigger.stage.as_ref().and_then(|s| self.pack.stages.iter().find(|x| x.number == *s)).and_then(|s| s.mode);
+        let of_stage =
+            trigger.stage.as_ref().and_then(|s| self.pack.stages.iter().find(|x| x.number == *s)).and_then(|s| s.mode);
         let mode = trigger.mode.or(of_stage).unwrap_or(Mode::Assisted);
         let memory = self.memory.get(&(rule, key.clone())).cloned();
         let word = match &memory {
@@ -674,7 +709,8 @@ impl<'a> Course<'a> {
         let judge = Judge::new(self.pack, &taken.plan, &taken.readings, &param);
         let all = verdicts(self.pack, &judge, &[rule]);
         Ok(all.into_iter().find(|v| {
-            key.is_none_or(|k| v.key.len() == k.len() && v.key.iter().zip(k.iter()).all(|((_, a), b)| a == b)) || v.key.is_empty()
+            key.is_none_or(|k| v.key.len() == k.len() && v.key.iter().zip(k.iter()).all(|((_, a), b)| a == b))
+                || v.key.is_empty()
         }))
     }
 
@@ -694,8 +730,20 @@ impl<'a> Course<'a> {
             _ => String::new(),
         };
         Ok(match self.verdict_of(rule, key.as_ref())? {
-            None => Found { name, value: None, ty: Type::Text, word: "not there".into(), reason: "there is no such key".into() },
-            Some(v) => Found { name, value: v.value.map(|x| x.0), ty: Type::Text, word: v.outcome.word().into(), reason: v.reason },
+            None => Found {
+                name,
+                value: None,
+                ty: Type::Text,
+                word: "not there".into(),
+                reason: "there is no such key".into(),
+            },
+            Some(v) => Found {
+                name,
+                value: v.value.map(|x| x.0),
+                ty: Type::Text,
+                word: v.outcome.word().into(),
+                reason: v.reason,
+            },
         })
     }
 
@@ -705,7 +753,13 @@ impl<'a> Course<'a> {
         let judge = Judge::new(self.pack, &taken.plan, &taken.readings, &param);
         let metric = self.pack.metric(id);
         let name = metric.name.to_string();
-        let none = |reason: String| Found { name: name.clone(), value: None, ty: metric.ty.clone(), word: "not there".into(), reason };
+        let none = |reason: String| Found {
+            name: name.clone(),
+            value: None,
+            ty: metric.ty.clone(),
+            word: "not there".into(),
+            reason,
+        };
         let number = match (metric.grain, key) {
             (None, _) => None,
             (Some(_), None) => return Ok(none("it has a value for each key; say which is meant: `of KEY`".into())),
@@ -714,15 +768,27 @@ impl<'a> Course<'a> {
                 let keys = judge.keys(grain, MomentId::NOW).unwrap_or_default();
                 match keys.into_iter().find(|n| judge.key(grain, *n) == wanted) {
                     Some(number) => Some(number),
-                    None => return Ok(none(format!("there is no {} {}", self.pack.row_word(grain), key.parts.join(", ")))),
+                    None => {
+                        return Ok(none(format!("there is no {} {}", self.pack.row_word(grain), key.parts.join(", "))));
+                    }
                 }
             }
         };
         let reading = judge.metric(id, MomentId::NOW, number);
         Ok(match reading.value {
-            Ok(Some(value)) => Found { name, word: value.show(&metric.ty), value: Some(value), ty: metric.ty.clone(), reason: String::new() },
-            Ok(None) => Found { name, word: "missing".into(), value: None, ty: metric.ty.clone(), reason: String::new() },
-            Err(why) => Found { name, word: "unknown".into(), value: None, ty: metric.ty.clone(), reason: why.text.clone() },
+            Ok(Some(value)) => Found {
+                name,
+                word: value.show(&metric.ty),
+                value: Some(value),
+                ty: metric.ty.clone(),
+                reason: String::new(),
+            },
+            Ok(None) => {
+                Found { name, word: "missing".into(), value: None, ty: metric.ty.clone(), reason: String::new() }
+            }
+            Err(why) => {
+                Found { name, word: "unknown".into(), value: None, ty: metric.ty.clone(), reason: why.text.clone() }
+            }
         })
     }
 
@@ -763,7 +829,15 @@ impl<'a> Course<'a> {
         }
     }
 
-    fn expect_party(&mut self, span: Span, roles: &[Arc<str>], told: bool, not: bool, about: Subject, key: Option<&KeyText>) {
+    fn expect_party(
+        &mut self,
+        span: Span,
+        roles: &[Arc<str>],
+        told: bool,
+        not: bool,
+        about: Subject,
+        key: Option<&KeyText>,
+    ) {
         let rule = match about {
             Subject::Trigger(i) => RuleRef::Trigger(i),
             Subject::Rollback(i) => RuleRef::Rollback(i),
@@ -785,8 +859,15 @@ impl<'a> Course<'a> {
                     Some(StepKind::Send { people, .. }) => reached.extend(people.iter().map(|p| p.role.clone())),
                     _ => {}
                 },
-                (IntentKind::Tell { message, .. }, true) => reached.extend(message.people.iter().map(|p| p.role.clone())),
-                (IntentKind::Ask { roles, .. } | IntentKind::Escalate { roles, .. } | IntentKind::Exhausted { roles }, false) => {
+                (IntentKind::Tell { message, .. }, true) => {
+                    reached.extend(message.people.iter().map(|p| p.role.clone()))
+                }
+                (
+                    IntentKind::Ask { roles, .. }
+                    | IntentKind::Escalate { roles, .. }
+                    | IntentKind::Exhausted { roles },
+                    false,
+                ) => {
                     reached.extend(roles.iter().cloned());
                 }
                 _ => {}
@@ -799,8 +880,16 @@ impl<'a> Course<'a> {
                 let whom = wanted.as_ref().map(|k| for_key(k)).unwrap_or_default();
                 let mut all: Vec<&str> = reached.iter().map(|r| &**r).collect();
                 all.sort_unstable();
-                let others = if all.is_empty() { "nobody was".to_owned() } else { format!("{} {}", crate::value::listed(&all, "and"), if all.len() == 1 { "was" } else { "were" }) };
-                let message = if not { format!("{role} was {did} about {name}{whom}") } else { format!("{role} was not {did} about {name}{whom}; {others}") };
+                let others = if all.is_empty() {
+                    "nobody was".to_owned()
+                } else {
+                    format!("{} {}", crate::value::listed(&all, "and"), if all.len() == 1 { "was" } else { "were" })
+                };
+                let message = if not {
+                    format!("{role} was {did} about {name}{whom}")
+                } else {
+                    format!("{role} was not {did} about {name}{whom}; {others}")
+                };
                 self.fail(span, message);
             }
         }
@@ -859,7 +948,12 @@ fn answered(e: &Expr<Checked>, said: &[(Arc<str>, Reply)], judge: &dyn Fn(&Expr<
 }
 
 /// The next moment after `now` at which a pace asks for a verdict; nothing for rules judged on change.
-pub fn next_due(pace: &Pace, now: Timestamp, calendar: &Calendar, value: &dyn Fn(&Expr<Checked>) -> Option<Value>) -> Option<Timestamp> {
+pub fn next_due(
+    pace: &Pace,
+    now: Timestamp,
+    calendar: &Calendar,
+    value: &dyn Fn(&Expr<Checked>) -> Option<Value>,
+) -> Option<Timestamp> {
     let today = calendar.date(now);
     let step = |date: jiff::civil::Date, period: Period| calendar.shift_date(date, period.span(1), true);
     let on_day = |period: Period, day: &OnDay| {

@@ -8,6 +8,7 @@ use jiff::civil::Date;
 use serde::Deserialize;
 
 use crate::diagnostic::{Code, Diagnostic};
+use crate::engine::decide::People;
 use crate::source::{Sources, Span};
 use crate::time::Calendar;
 
@@ -51,6 +52,10 @@ pub struct Role {
     pub column: Option<String>,
     /// How many of a body must agree.
     pub quorum: Option<String>,
+    /// The role that is asked when this one stays silent.
+    pub above: Option<String>,
+    /// Whether it decides what no decision gives to somebody else.
+    pub decides: bool,
     /// Who holds it.
     pub people: Vec<String>,
 }
@@ -151,6 +156,17 @@ pub fn find(from: &Path) -> Option<PathBuf> {
 }
 
 impl Settings {
+    /// Who stands above whom, as the file says.
+    pub fn people(&self) -> People {
+        let Some(roles) = &self.roles else { return People::default() };
+        let above = roles
+            .iter()
+            .filter_map(|(name, role)| Some((name.as_str().into(), role.above.as_deref()?.into())))
+            .collect();
+        let decides = roles.iter().find(|(_, role)| role.decides).or_else(|| roles.iter().next());
+        People { above, decides: decides.map_or_else(|| "chairman".into(), |(name, _)| name.as_str().into()) }
+    }
+
     /// Reads the file. What is wrong with it points into it; what is right holds all the same.
     pub fn load(path: &Path, sources: &mut Sources, diagnostics: &mut Vec<Diagnostic>) -> Settings {
         let text = match std::fs::read_to_string(path) {
@@ -186,13 +202,14 @@ impl Settings {
                 return Settings::default();
             }
         };
-        let calendar = Calendar::new(&written.portfolio.time_zone, written.portfolio.holidays).unwrap_or_else(|message| {
-            diagnostics.push(
-                Diagnostic::at(Code::Settings, place(find_text(&written.portfolio.time_zone)), message)
-                    .help("write a name of the time zone database, such as \"Europe/Berlin\" or \"UTC\""),
-            );
-            Calendar::default()
-        });
+        let calendar =
+            Calendar::new(&written.portfolio.time_zone, written.portfolio.holidays).unwrap_or_else(|message| {
+                diagnostics.push(
+                    Diagnostic::at(Code::Settings, place(find_text(&written.portfolio.time_zone)), message)
+                        .help("write a name of the time zone database, such as \"Europe/Berlin\" or \"UTC\""),
+                );
+                Calendar::default()
+            });
         let currency = written.portfolio.currency;
         if currency.len() != 3 || !currency.chars().all(|c| c.is_ascii_uppercase()) {
             diagnostics.push(
@@ -200,7 +217,8 @@ impl Settings {
                     .help("a currency has three capital letters, such as USD"),
             );
         }
-        let blast_radius = written.limits.blast_radius.trim_end_matches('%').trim().parse::<u32>().ok().filter(|n| *n <= 100);
+        let blast_radius =
+            written.limits.blast_radius.trim_end_matches('%').trim().parse::<u32>().ok().filter(|n| *n <= 100);
         if blast_radius.is_none() {
             diagnostics.push(
                 Diagnostic::at(
@@ -210,6 +228,22 @@ impl Settings {
                 )
                 .help("write a percent from 0% to 100%"),
             );
+        }
+        for (name, role) in &written.roles {
+            if let Some(above) = &role.above
+                && !written.roles.contains_key(above)
+            {
+                diagnostics.push(
+                    Diagnostic::at(
+                        Code::Settings,
+                        place(find_text(&format!("\"{above}\""))),
+                        format!("no role is called `{above}`"),
+                    )
+                    .help(format!(
+                        "`above` of {name} names the role that is asked when {name} stays silent: add `[roles.{above}]`"
+                    )),
+                );
+            }
         }
         let some = |empty: bool| (!empty).then_some(());
         Settings {

@@ -197,8 +197,9 @@ fn read(path: &Path) -> Result<String, Box<Diagnostic>> {
         let what = format!("{} is larger than 64 MB, which no rule file is", path.display());
         return Err(fail(what, "split the rules over several files"));
     }
-    let bytes = fs::read(path)
-        .map_err(|e| fail(format!("{} cannot be read: {}", path.display(), plain(&e)), "check who may read the file"))?;
+    let bytes = fs::read(path).map_err(|e| {
+        fail(format!("{} cannot be read: {}", path.display(), plain(&e)), "check who may read the file")
+    })?;
     String::from_utf8(bytes).map_err(|error| {
         let at = error.utf8_error().valid_up_to();
         let line = error.as_bytes()[..at].iter().filter(|b| **b == b'\n').count() + 1;

@@ -8,7 +8,9 @@ use jiff::Timestamp;
 use jiff::civil::Date;
 
 use crate::engine::window;
-use crate::lang::expr::{Anchor, Binding, Checked, Compare, ContractId, Expr, ExprKind, Hop, Joint, ParamId, Presence, Relation};
+use crate::lang::expr::{
+    Anchor, Binding, Checked, Compare, ContractId, Expr, ExprKind, Hop, Joint, ParamId, Presence, Relation,
+};
 use crate::lang::item::contract::{Column, Contract, Encoding, Optional};
 use crate::lang::pack::Pack;
 use crate::plan::{GroupScan, Measure, What};
@@ -114,9 +116,11 @@ fn stored_number(value: Number, encoding: &Encoding) -> Arg {
 /// The text a word of a column is stored as.
 fn stored_word(word: &str, column: &Column) -> String {
     match (&column.encoding, &column.ty) {
-        (Encoding::Words(texts), Type::Words(words)) => {
-            words.iter().position(|w| **w == *word).and_then(|i| texts.get(i)).map_or_else(|| word.to_owned(), |t| t.to_string())
-        }
+        (Encoding::Words(texts), Type::Words(words)) => words
+            .iter()
+            .position(|w| **w == *word)
+            .and_then(|i| texts.get(i))
+            .map_or_else(|| word.to_owned(), |t| t.to_string()),
         _ => word.to_owned(),
     }
 }
@@ -167,7 +171,9 @@ impl Sql<'_> {
 
     /// Which rows of a contract can be seen at the instant.
     fn visible(&self, contract: &Contract, alias: &str, w: &mut Writer) -> Vec<String> {
-        let column = |c: u32| (format!("{alias}{}", quote(&contract.columns[c as usize].stored)), &contract.columns[c as usize].ty);
+        let column = |c: u32| {
+            (format!("{alias}{}", quote(&contract.columns[c as usize].stored)), &contract.columns[c as usize].ty)
+        };
         let mut parts = Vec::new();
         if let Some(dated) = contract.dated {
             let (name, ty) = column(dated);
@@ -216,7 +222,9 @@ impl Sql<'_> {
         let mut alias = "r".to_owned();
         let mut at = from;
         for (i, hop) in hops.iter().enumerate() {
-            let (Hop::Column(through), Some(Relation::Contract(next))) = (hop, self.pack.hop_target(Relation::Contract(at), *hop)) else {
+            let (Hop::Column(through), Some(Relation::Contract(next))) =
+                (hop, self.pack.hop_target(Relation::Contract(at), *hop))
+            else {
                 break;
             };
             let path = &hops[..=i];
@@ -227,7 +235,11 @@ impl Sql<'_> {
                 let target = self.pack.contract(next);
                 let key = target.key.first().map_or("id", |k| &target.columns[*k as usize].stored);
                 let via = &self.pack.contract(at).columns[*through as usize].stored;
-                w.join_sql.push_str(&format!(" LEFT JOIN {table} AS {name} ON {name}.{} = {alias}.{}", quote(key), quote(via)));
+                w.join_sql.push_str(&format!(
+                    " LEFT JOIN {table} AS {name} ON {name}.{} = {alias}.{}",
+                    quote(key),
+                    quote(via)
+                ));
                 w.joins.push((path.to_vec(), name.clone()));
                 name
             });
@@ -382,7 +394,10 @@ impl Sql<'_> {
                         && self.is_required(scan, *i)
                         && m.window == model.window
                         && m.filter == model.filter
-                        && matches!((m.what, model.what), (What::Latest(_), What::Latest(_)) | (What::First(_), What::First(_)))
+                        && matches!(
+                            (m.what, model.what),
+                            (What::Latest(_), What::Latest(_)) | (What::First(_), What::First(_))
+                        )
             };
             let (now, later): (Vec<usize>, Vec<usize>) = left.iter().copied().partition(|i| together(i));
             queries.push((self.probe(scan, &now), now));
@@ -421,7 +436,9 @@ impl Sql<'_> {
         for i in measures {
             let Some(window) = &scan.measures[*i].window else { return Vec::new() };
             let Some(Binding::Column { column, .. }) = &window.by else { return Vec::new() };
-            let Some(range) = window::range(self.calendar(), &window.kind, self.at, self.param) else { return Vec::new() };
+            let Some(range) = window::range(self.calendar(), &window.kind, self.at, self.param) else {
+                return Vec::new();
+            };
             hull = Some(match hull {
                 None => (*column, range),
                 Some((same, wide)) if same == *column => {
@@ -479,11 +496,19 @@ impl Sql<'_> {
                 What::Newest | What::Latest(_) | What::First(_) => {
                     let dated = contract.dated.unwrap_or(0);
                     let ty = &contract.columns[dated as usize].ty;
-                    if *ty == Type::Date { format!("MAX({})", name(dated)) } else { format!("MAX({})", moment_expr(&name(dated))) }
+                    if *ty == Type::Date {
+                        format!("MAX({})", name(dated))
+                    } else {
+                        format!("MAX({})", moment_expr(&name(dated)))
+                    }
                 }
             };
             let condition = self.condition(scan, measure, &mut w);
-            list.push(if condition.is_empty() { call } else { format!("{call} FILTER (WHERE {})", condition.join(" AND ")) });
+            list.push(if condition.is_empty() {
+                call
+            } else {
+                format!("{call} FILTER (WHERE {})", condition.join(" AND "))
+            });
         }
         let mut tests = self.visible(contract, "r.", &mut w);
         tests.extend(self.hull(scan, measures, &mut w));
@@ -555,7 +580,8 @@ impl Sql<'_> {
         let shape = self.pack.contract(contract);
         let mut w = Writer::new();
         let from = self.from(contract, &mut w);
-        let (owner, thing) = (quote(&shape.columns[owner as usize].stored), quote(&shape.columns[thing as usize].stored));
+        let (owner, thing) =
+            (quote(&shape.columns[owner as usize].stored), quote(&shape.columns[thing as usize].stored));
         let both: Vec<String> = ["a.", "b."].iter().flat_map(|alias| self.visible(shape, alias, &mut w)).collect();
         let visible = if both.is_empty() { String::new() } else { format!(" AND {}", both.join(" AND ")) };
         let sql = format!(
@@ -570,7 +596,10 @@ impl Sql<'_> {
         let shape = self.pack.contract(contract);
         let mut w = Writer::new();
         let from = self.from(contract, &mut w);
-        let (a, b) = (format!("r.{}", quote(&shape.columns[first as usize].stored)), format!("r.{}", quote(&shape.columns[second as usize].stored)));
+        let (a, b) = (
+            format!("r.{}", quote(&shape.columns[first as usize].stored)),
+            format!("r.{}", quote(&shape.columns[second as usize].stored)),
+        );
         let mut tests = vec![format!("{a} <> {b}")];
         tests.extend(self.visible(shape, "r.", &mut w));
         let sql = format!(
@@ -620,7 +649,13 @@ impl Sql<'_> {
         if tests.is_empty() {
             tests.push("0".into());
         }
-        let sql = format!("SELECT {} FROM {} AS r{} WHERE {}", list.join(", "), quote(&contract.table), w.join_sql, tests.join(" OR "));
+        let sql = format!(
+            "SELECT {} FROM {} AS r{} WHERE {}",
+            list.join(", "),
+            quote(&contract.table),
+            w.join_sql,
+            tests.join(" OR ")
+        );
         (Query { sql, args: w.args }, marks)
     }
 
@@ -678,7 +713,8 @@ impl Sql<'_> {
         }
         let keys: Vec<String> = contract.key.iter().map(|k| quote(&contract.columns[*k as usize].stored)).collect();
         let keys = keys.join(", ");
-        let sql = format!("SELECT {keys}, COUNT(*) FROM {} GROUP BY {keys} HAVING COUNT(*) > 1", quote(&contract.table));
+        let sql =
+            format!("SELECT {keys}, COUNT(*) FROM {} GROUP BY {keys} HAVING COUNT(*) > 1", quote(&contract.table));
         Some(Query { sql, args: Vec::new() })
     }
 }

@@ -72,8 +72,12 @@ impl Tick<'_> {
             contracts.extend(self.pack.contract(*id).columns.iter().filter_map(|c| c.refers));
         }
         let states = examine(store, self.pack, &contracts, self.clock, &param, self.unlisted);
-        let dirty: HashSet<ContractId> =
-            contracts.iter().copied().filter(|c| states[c.index()].count > 0).chain(known.dirty.iter().copied()).collect();
+        let dirty: HashSet<ContractId> = contracts
+            .iter()
+            .copied()
+            .filter(|c| states[c.index()].count > 0)
+            .chain(known.dirty.iter().copied())
+            .collect();
         let plan = if dirty == known.dirty {
             first
         } else {
@@ -159,7 +163,13 @@ pub fn restored_contracts(pack: &Pack) -> Vec<ContractId> {
 
 /// Stores the state that "since baseline" compares with: readings of every metric shifted to it, and the rows that
 /// rollbacks restore.
-pub fn take_baseline(store: &mut Store, pack: &Pack, stage: Option<&str>, at: Timestamp, by: &str) -> Result<i64, StoreError> {
+pub fn take_baseline(
+    store: &mut Store,
+    pack: &Pack,
+    stage: Option<&str>,
+    at: Timestamp,
+    by: &str,
+) -> Result<i64, StoreError> {
     take_baseline_of(store, pack, stage, at, by, &HashMap::new(), &Unlisted::new())
 }
 
@@ -202,6 +212,7 @@ pub fn take_baseline_of(
         }
     }
     let contracts = restored_contracts(pack);
-    let rows: Vec<_> = contracts.iter().map(|id| pack.contract(*id)).filter(|c| store.has_table(&c.table).unwrap_or(false)).collect();
+    let rows: Vec<_> =
+        contracts.iter().map(|id| pack.contract(*id)).filter(|c| store.has_table(&c.table).unwrap_or(false)).collect();
     baseline::take(store, stage, at, &rows, &readings, by, None)
 }

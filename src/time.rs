@@ -176,10 +176,7 @@ impl Calendar {
         let months = (i64::from(span.months) * sign).clamp(-200_000, 200_000);
         let days = (i64::from(span.days) * sign).clamp(-6_000_000, 6_000_000);
         let limit = if forward { Date::MAX } else { Date::MIN };
-        let moved = date
-            .checked_add(months.months())
-            .and_then(|d| d.checked_add(days.days()))
-            .unwrap_or(limit);
+        let moved = date.checked_add(months.months()).and_then(|d| d.checked_add(days.days())).unwrap_or(limit);
         self.business(moved, i64::from(span.business) * sign)
     }
 

@@ -279,15 +279,14 @@ impl Span {
 impl fmt::Display for Span {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let unit = |n: i32, one: &str| if n == 1 { format!("1 {one}") } else { format!("{n} {one}s") };
-        let parts: Vec<String> =
-            [(self.months, "month"), (self.days, "day"), (self.business, "business day")]
-                .into_iter()
-                .filter(|(n, _)| *n != 0)
-                .map(|(n, one)| match (n, one) {
-                    (n, "month") if n % 12 == 0 => unit(n / 12, "year"),
-                    (n, one) => unit(n, one),
-                })
-                .collect();
+        let parts: Vec<String> = [(self.months, "month"), (self.days, "day"), (self.business, "business day")]
+            .into_iter()
+            .filter(|(n, _)| *n != 0)
+            .map(|(n, one)| match (n, one) {
+                (n, "month") if n % 12 == 0 => unit(n / 12, "year"),
+                (n, one) => unit(n, one),
+            })
+            .collect();
         if parts.is_empty() { f.write_str("0 days") } else { f.write_str(&parts.join(" and ")) }
     }
 }
@@ -565,7 +564,9 @@ mod tests {
 
     #[test]
     fn rounding_is_half_to_even() {
-        for (text, places, out) in [("0.5", 0, "0"), ("1.5", 0, "2"), ("2.5", 0, "2"), ("-0.04", 1, "0.0"), ("9.96", 1, "10.0")] {
+        for (text, places, out) in
+            [("0.5", 0, "0"), ("1.5", 0, "2"), ("2.5", 0, "2"), ("-0.04", 1, "0.0"), ("9.96", 1, "10.0")]
+        {
             assert_eq!(n(text).fixed(places), out, "{text}");
         }
     }

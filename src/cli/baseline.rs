@@ -55,7 +55,10 @@ pub(super) fn run(options: &Options, out: &mut Out) -> Done {
                 && !pack.stages.iter().any(|s| &*s.number == stage.as_str())
             {
                 let known: Vec<&str> = pack.stages.iter().map(|s| &*s.number).collect();
-                return Err(Fault::new(format!("the rules know no stage {stage}"), format!("known are {}", known.join(", "))));
+                return Err(Fault::new(
+                    format!("the rules know no stage {stage}"),
+                    format!("known are {}", known.join(", ")),
+                ));
             }
             let calendar = &compiled.settings.calendar;
             let at = match as_of {
@@ -83,7 +86,11 @@ pub(super) fn run(options: &Options, out: &mut Out) -> Done {
             };
             if *format == Format::Human {
                 let of = taken.stage.as_ref().map(|s| format!(" for stage {s}")).unwrap_or_default();
-                out.line(format!("baseline of {}{of}, taken by {}", compiled.settings.calendar.show(taken.taken_at), taken.by))?;
+                out.line(format!(
+                    "baseline of {}{of}, taken by {}",
+                    compiled.settings.calendar.show(taken.taken_at),
+                    taken.by
+                ))?;
             }
             for reading in &taken.readings {
                 let ty = pack.metrics.iter().find(|m| *m.name == *reading.metric).map(|m| &m.ty);

@@ -36,7 +36,13 @@ fn look(verdict: &Verdict) -> (Style, &'static str) {
 }
 
 fn sections() -> [(&'static str, &'static str); 5] {
-    [("gate", "Gates"), ("threshold", "Measures"), ("trigger", "Triggers"), ("rollback", "Rollbacks"), ("contract", "Data")]
+    [
+        ("gate", "Gates"),
+        ("threshold", "Measures"),
+        ("trigger", "Triggers"),
+        ("rollback", "Rollbacks"),
+        ("contract", "Data"),
+    ]
 }
 
 /// The title of a rule, or its name as people say it.
@@ -52,7 +58,13 @@ fn title(pack: &Pack, verdict: &Verdict) -> String {
 }
 
 /// Prints the board.
-pub(super) fn print(pack: &Pack, verdicts: &[Verdict], as_of: Timestamp, verbose: bool, out: &mut Out) -> Result<(), Fault> {
+pub(super) fn print(
+    pack: &Pack,
+    verdicts: &[Verdict],
+    as_of: Timestamp,
+    verbose: bool,
+    out: &mut Out,
+) -> Result<(), Fault> {
     let calendar = &pack.settings.calendar;
     out.line(format!("{}  {}", out.paint(BOLD, &pack.settings.name), out.paint(DIM, calendar.show(as_of))))?;
     out.line(summary(verdicts, out))?;
@@ -112,12 +124,14 @@ fn pad(text: &str, width: usize) -> String {
 
 fn print_rule(pack: &Pack, rule: &[&Verdict], verbose: bool, out: &mut Out) -> Result<(), Fault> {
     let first = rule[0];
-    let name = if first.rule.contains('-') { format!("{} {}", first.rule, title(pack, first)) } else { title(pack, first) };
+    let name =
+        if first.rule.contains('-') { format!("{} {}", first.rule, title(pack, first)) } else { title(pack, first) };
     if rule.len() == 1 && first.key.is_empty() {
         return print_line(&name, first, out);
     }
     // The worst of its keys stands for the rule.
-    let loud: Vec<&&Verdict> = rule.iter().filter(|v| verbose || is_finding(v) || v.outcome == Outcome::Acceptable).collect();
+    let loud: Vec<&&Verdict> =
+        rule.iter().filter(|v| verbose || is_finding(v) || v.outcome == Outcome::Acceptable).collect();
     let mut counts: BTreeMap<&str, usize> = BTreeMap::new();
     for verdict in rule {
         *counts.entry(verdict.outcome.word()).or_default() += 1;
@@ -221,7 +235,8 @@ fn print_blind(pack: &Pack, verdicts: &[Verdict], out: &mut Out) -> Result<(), F
     out.line(out.paint(BOLD, "Blind"))?;
     for (contract, verdicts) in blind {
         let rules: std::collections::BTreeSet<&str> = verdicts.iter().map(|v| &*v.rule).collect();
-        let keys: std::collections::BTreeSet<&str> = verdicts.iter().map(|v| v.label.as_str()).filter(|l| !l.is_empty()).collect();
+        let keys: std::collections::BTreeSet<&str> =
+            verdicts.iter().map(|v| v.label.as_str()).filter(|l| !l.is_empty()).collect();
         let plural = |n: usize, one: &str| if n == 1 { format!("1 {one} is") } else { format!("{n} {one}s are") };
         let whom = if keys.is_empty() {
             String::new()

@@ -84,14 +84,19 @@ fn human(compiled: &Compiled, out: &mut Out) -> Result<(), Fault> {
         for diagnostic in &compiled.diagnostics[SHOWN..] {
             *rest.entry(diagnostic.code).or_default() += 1;
         }
-        let counts: Vec<String> = rest.iter().map(|(code, n)| format!("{n} × {} {}", code.as_str(), code.summary())).collect();
+        let counts: Vec<String> =
+            rest.iter().map(|(code, n)| format!("{n} × {} {}", code.as_str(), code.summary())).collect();
         out.error(&format!("and {} more: {}\n", compiled.diagnostics.len() - SHOWN, counts.join(", ")))?;
     }
     if compiled.is_refused() {
         let (errors, warnings) = (compiled.count(Severity::Error), compiled.count(Severity::Warning));
         let plural = |n: usize, one: &str| if n == 1 { format!("1 {one}") } else { format!("{n} {one}s") };
         let warned = if warnings > 0 { format!(", {}", plural(warnings, "warning")) } else { String::new() };
-        out.error(&format!("refused: {}{warned} in {}\n", plural(errors, "error"), plural(compiled.sources.len(), "file")))?;
+        out.error(&format!(
+            "refused: {}{warned} in {}\n",
+            plural(errors, "error"),
+            plural(compiled.sources.len(), "file")
+        ))?;
     }
     Ok(())
 }
@@ -143,14 +148,18 @@ pub(super) fn contents(pack: &Pack) -> String {
         (pack.reports.len(), "report", "reports"),
         (pack.tests.len(), "test", "tests"),
     ];
-    let parts: Vec<String> =
-        counts.iter().filter(|c| c.0 > 0).map(|(n, one, many)| format!("{n} {}", if *n == 1 { one } else { many })).collect();
+    let parts: Vec<String> = counts
+        .iter()
+        .filter(|c| c.0 > 0)
+        .map(|(n, one, many)| format!("{n} {}", if *n == 1 { one } else { many }))
+        .collect();
     if parts.is_empty() { "nothing in it".into() } else { listed(&parts, "and") }
 }
 
 /// What of a pack is judged and planned but not carried out by this version.
 fn not_executed(pack: &Pack) -> Option<String> {
-    let steps: usize = pack.triggers.iter().map(|t| t.steps.len()).chain(pack.rollbacks.iter().map(|r| r.core.steps.len())).sum();
+    let steps: usize =
+        pack.triggers.iter().map(|t| t.steps.len()).chain(pack.rollbacks.iter().map(|r| r.core.steps.len())).sum();
     if steps == 0 {
         return None;
     }

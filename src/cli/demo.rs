@@ -58,9 +58,7 @@ pub(super) fn run(options: &Options, out: &mut Out) -> Done {
     }
     let verdicts = judge_once(&store, &pack, as_of, as_of)?;
     if options.format == Format::Json {
-        for verdict in &verdicts {
-            out.line(super::run::json_line(verdict, None))?;
-        }
+        super::run::json(&pack, &verdicts, out)?;
         return Ok(FINE);
     }
     board::print(&pack, &verdicts, as_of, false, out)?;

@@ -20,7 +20,8 @@ const HOOK: &str = include_str!("init/pre-commit");
 
 pub(super) fn run(options: &Options, out: &mut Out) -> Done {
     let files = [("bylaws.toml", HOUSE), ("rules/first.bylaw", FIRST)];
-    let existing: Vec<&str> = files.iter().filter(|(name, _)| options.folder.join(name).exists()).map(|f| f.0).collect();
+    let existing: Vec<&str> =
+        files.iter().filter(|(name, _)| options.folder.join(name).exists()).map(|f| f.0).collect();
     if !existing.is_empty() {
         return Err(Fault::new(
             format!("{} is there already", existing.join(" and ")),
@@ -54,7 +55,10 @@ pub(super) fn run(options: &Options, out: &mut Out) -> Done {
 
 fn write(path: &Path, text: &str) -> Result<(), Fault> {
     let fault = |error: std::io::Error| {
-        Fault::new(format!("{} cannot be written: {}", path.display(), crate::source::plain(&error)), "check who may write there")
+        Fault::new(
+            format!("{} cannot be written: {}", path.display(), crate::source::plain(&error)),
+            "check who may write there",
+        )
     };
     if let Some(parent) = path.parent() {
         std::fs::create_dir_all(parent).map_err(fault)?;

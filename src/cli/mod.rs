@@ -27,10 +27,15 @@ use crate::time::Calendar;
 
 /// Rules for a portfolio of ventures that a chairman can read, a compiler can trust and a daemon keeps.
 #[derive(Debug, Parser)]
-#[command(name = "bylaws", version, max_term_width = 100, after_help = "\
+#[command(
+    name = "bylaws",
+    version,
+    max_term_width = 100,
+    after_help = "\
 Exit codes: 0 all is well; 1 findings (an error in the rules, a failed test, a rule that fires, a breach, an \
 unknown); 2 wrong use, or the world is not as it should be.\n\nFirst steps: `bylaws demo` shows rules at work; \
-`bylaws init` writes a first rule file; `bylaws check` judges your rules.")]
+`bylaws init` writes a first rule file; `bylaws check` judges your rules."
+)]
 struct Cli {
     #[command(subcommand)]
     command: Command,
@@ -251,5 +256,10 @@ fn moment(text: &str, calendar: &Calendar) -> Result<Timestamp, Fault> {
     }
     crate::lang::expr::date(&text.replacen('T', " ", 1))
         .map(|(date, time)| crate::lang::expr::moment(date, time, calendar))
-        .map_err(|_| Fault::new(format!("`{text}` is no moment"), "write 2026-03-02, \"2026-03-02 09:00\" or 2026-03-02T09:00:00Z"))
+        .map_err(|_| {
+            Fault::new(
+                format!("`{text}` is no moment"),
+                "write 2026-03-02, \"2026-03-02 09:00\" or 2026-03-02T09:00:00Z",
+            )
+        })
 }

@@ -43,7 +43,7 @@ pub(super) fn run(options: &Options, out: &mut Out) -> Done {
     };
     let verdicts = judge_once(&store, &pack, as_of, clock.max(as_of))?;
     match options.format {
-        Format::Json => json(&verdicts, out)?,
+        Format::Json => json(&pack, &verdicts, out)?,
         Format::Human => board::print(&pack, &verdicts, as_of, options.verbose, out)?,
     }
     Ok(if verdicts.iter().any(is_finding) { findings() } else { FINE })
@@ -55,7 +55,7 @@ pub(super) fn is_finding(verdict: &Verdict) -> bool {
 }
 
 /// The lifecycle of a rule as a single judgement sees it: what fires has just begun to.
-pub(super) fn state(pack: &Pack, verdict: &Verdict) -> Option<&'static str> {
+fn state(pack: &Pack, verdict: &Verdict) -> Option<&'static str> {
     if !matches!(verdict.kind, "trigger" | "rollback") {
         return None;
     }
@@ -72,16 +72,18 @@ pub(super) fn state(pack: &Pack, verdict: &Verdict) -> Option<&'static str> {
     })
 }
 
-fn json(verdicts: &[Verdict], out: &mut Out) -> Result<(), Fault> {
+/// Every verdict as one JSON object a line.
+pub(super) fn json(pack: &Pack, verdicts: &[Verdict], out: &mut Out) -> Result<(), Fault> {
     for verdict in verdicts {
-        out.line(json_line(verdict, None))?;
+        out.line(json_line(verdict, state(pack, verdict)))?;
     }
     Ok(())
 }
 
 /// One verdict as one JSON object.
-pub(super) fn json_line(verdict: &Verdict, state: Option<&str>) -> String {
-    let key: Map<String, serde_json::Value> = verdict.key.iter().map(|(name, part)| (name.clone(), json!(&**part))).collect();
+fn json_line(verdict: &Verdict, state: Option<&str>) -> String {
+    let key: Map<String, serde_json::Value> =
+        verdict.key.iter().map(|(name, part)| (name.clone(), json!(&**part))).collect();
     let mut line = Map::new();
     let mut put = |name: &str, value: serde_json::Value| {
         line.insert(name.to_owned(), value);
@@ -91,14 +93,7 @@ pub(super) fn json_line(verdict: &Verdict, state: Option<&str>) -> String {
     put("kind", json!(verdict.kind));
     put("key", serde_json::Value::Object(key));
     put("verdict", json!(verdict.outcome.word()));
-    let single = match (verdict.kind, verdict.outcome) {
-        ("trigger" | "rollback", _) if verdict.asleep => Some("asleep"),
-        ("trigger" | "rollback", Outcome::Fires) => Some("firing"),
-        ("trigger" | "rollback", Outcome::Unknown) => Some("unknown"),
-        ("trigger" | "rollback", _) => Some("armed"),
-        _ => None,
-    };
-    if let Some(state) = state.or(single) {
+    if let Some(state) = state {
         put("state", json!(state));
         if state == "firing" {
             put("iteration", json!(1));

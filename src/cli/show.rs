@@ -76,11 +76,36 @@ fn find(pack: &Pack, name: &str) -> Result<Found, Fault> {
             }
         };
     }
-    rule!(pack.triggers, RuleRef::Trigger, |t: &crate::lang::item::trigger::Trigger| t.name.clone(), |t: &crate::lang::item::trigger::Trigger| t.span);
-    rule!(pack.rollbacks, RuleRef::Rollback, |r: &crate::lang::item::rollback::Rollback| r.core.name.clone(), |r: &crate::lang::item::rollback::Rollback| r.core.span);
-    rule!(pack.thresholds, RuleRef::Threshold, |t: &crate::lang::item::threshold::Threshold| t.name.clone(), |t: &crate::lang::item::threshold::Threshold| t.span);
-    rule!(pack.gates, RuleRef::Gate, |g: &crate::lang::item::gate::Gate| g.name.clone(), |g: &crate::lang::item::gate::Gate| g.span);
-    rule!(pack.contracts, RuleRef::Contract, |c: &crate::lang::item::contract::Contract| c.name.clone(), |c: &crate::lang::item::contract::Contract| c.span);
+    rule!(
+        pack.triggers,
+        RuleRef::Trigger,
+        |t: &crate::lang::item::trigger::Trigger| t.name.clone(),
+        |t: &crate::lang::item::trigger::Trigger| t.span
+    );
+    rule!(
+        pack.rollbacks,
+        RuleRef::Rollback,
+        |r: &crate::lang::item::rollback::Rollback| r.core.name.clone(),
+        |r: &crate::lang::item::rollback::Rollback| r.core.span
+    );
+    rule!(
+        pack.thresholds,
+        RuleRef::Threshold,
+        |t: &crate::lang::item::threshold::Threshold| t.name.clone(),
+        |t: &crate::lang::item::threshold::Threshold| t.span
+    );
+    rule!(
+        pack.gates,
+        RuleRef::Gate,
+        |g: &crate::lang::item::gate::Gate| g.name.clone(),
+        |g: &crate::lang::item::gate::Gate| g.span
+    );
+    rule!(
+        pack.contracts,
+        RuleRef::Contract,
+        |c: &crate::lang::item::contract::Contract| c.name.clone(),
+        |c: &crate::lang::item::contract::Contract| c.span
+    );
     if let Some(i) = pack.metrics.iter().position(|m| &*m.name == name) {
         return Ok(Found::Metric(MetricId(i as u32), pack.metrics[i].span));
     }
@@ -127,8 +152,12 @@ fn moment_words(plan: &Plan, id: u32) -> String {
     use crate::lang::item::metric::{Literal0, Then};
     match &plan.moments[id as usize] {
         Moment::Now => "now".into(),
-        Moment::Closed(from, period, 1) => format!("end of the last closed {}, from {}", period.word(), moment_words(plan, from.0)),
-        Moment::Closed(from, period, n) => format!("end of the {n}. last closed {}, from {}", period.word(), moment_words(plan, from.0)),
+        Moment::Closed(from, period, 1) => {
+            format!("end of the last closed {}, from {}", period.word(), moment_words(plan, from.0))
+        }
+        Moment::Closed(from, period, n) => {
+            format!("end of the {n}. last closed {}, from {}", period.word(), moment_words(plan, from.0))
+        }
         Moment::Then(from, then) => {
             let what = match then {
                 Then::Baseline => "baseline".to_owned(),
@@ -142,7 +171,14 @@ fn moment_words(plan: &Plan, id: u32) -> String {
     }
 }
 
-fn arrows(pack: &Pack, sources: &Sources, plan: &Plan, span: Option<Span>, name: &str, out: &mut Out) -> Result<(), Fault> {
+fn arrows(
+    pack: &Pack,
+    sources: &Sources,
+    plan: &Plan,
+    span: Option<Span>,
+    name: &str,
+    out: &mut Out,
+) -> Result<(), Fault> {
     let head = |out: &mut Out, n: usize, text: &str| {
         let line = out.paint(BOLD, format!("{n}. {text}"));
         out.line(line)
@@ -163,7 +199,11 @@ fn arrows(pack: &Pack, sources: &Sources, plan: &Plan, span: Option<Span>, name:
         seen.dedup();
         seen.iter().map(|m| &*pack.metric(MetricId(*m)).name).collect()
     };
-    out.line(format!("   {name} reads {} relations; aggregates taken in the database: {}", plan.tables.len(), if metrics.is_empty() { "none".into() } else { metrics.join(", ") }))?;
+    out.line(format!(
+        "   {name} reads {} relations; aggregates taken in the database: {}",
+        plan.tables.len(),
+        if metrics.is_empty() { "none".into() } else { metrics.join(", ") }
+    ))?;
     head(out, 3, "names → typed pack")?;
     if let Some(metric) = pack.metrics.iter().find(|m| &*m.name == name) {
         let grain = metric.grain.map_or("the portfolio".to_owned(), |g| format!("each {}", pack.row_word(g)));
@@ -171,7 +211,10 @@ fn arrows(pack: &Pack, sources: &Sources, plan: &Plan, span: Option<Span>, name:
     }
     for trigger in pack.triggers.iter().chain(pack.rollbacks.iter().map(|r| &r.core)).filter(|t| &*t.name == name) {
         let grain = trigger.grain.map_or("the portfolio".to_owned(), |g| format!("each {}", pack.row_word(g)));
-        out.line(format!("   {name} judges {grain}: fires when {}", crate::lang::print::expr(pack, &trigger.when.expr)))?;
+        out.line(format!(
+            "   {name} judges {grain}: fires when {}",
+            crate::lang::print::expr(pack, &trigger.when.expr)
+        ))?;
     }
     head(out, 4, "pack → plan")?;
     for (i, _) in plan.moments.iter().enumerate() {
@@ -191,7 +234,10 @@ fn arrows(pack: &Pack, sources: &Sources, plan: &Plan, span: Option<Span>, name:
         ))?;
     }
     let (scans, bound) = passes(plan);
-    out.line(format!("   {scans} passes over tables for {} rules; relations × grains × moments: {bound}", plan.rules.len().max(1)))?;
+    out.line(format!(
+        "   {scans} passes over tables for {} rules; relations × grains × moments: {bound}",
+        plan.rules.len().max(1)
+    ))?;
     head(out, 5, "scan → SQL        (--sql shows it)")?;
     head(out, 6, "SQL → readings    (`bylaws run` reads)")?;
     head(out, 7, "readings → verdicts, 8. verdicts and memory → intents, 9. intents → receipts")?;
@@ -201,7 +247,8 @@ fn arrows(pack: &Pack, sources: &Sources, plan: &Plan, span: Option<Span>, name:
 /// How many passes over tables a plan makes, and how many pairs of a relation and grain at a moment it speaks of.
 fn passes(plan: &Plan) -> (usize, usize) {
     let scans = plan.tables.len() + plan.groups.len();
-    let mut distinct: std::collections::HashSet<(Relation, Option<Relation>, u32, bool)> = std::collections::HashSet::new();
+    let mut distinct: std::collections::HashSet<(Relation, Option<Relation>, u32, bool)> =
+        std::collections::HashSet::new();
     for (relation, moment) in plan.tables.keys() {
         distinct.insert((*relation, Some(*relation), moment.0, true));
     }
@@ -221,7 +268,11 @@ fn sql(pack: &Pack, plan: &Plan, out: &mut Out) -> Result<(), Fault> {
         let sql = Sql { pack, param: &param, at, source: &source, exact: false };
         let columns: Vec<u32> = columns.iter().copied().collect();
         let query = sql.rows(*id, &columns);
-        print_query(out, &format!("rows of {} ({})", pack.relation_name(*relation), moment_words(plan, moment.0)), &query)?;
+        print_query(
+            out,
+            &format!("rows of {} ({})", pack.relation_name(*relation), moment_words(plan, moment.0)),
+            &query,
+        )?;
     }
     for (relation, moment) in plan.tables.keys() {
         let Relation::Pairs(id) = relation else { continue };
@@ -237,7 +288,8 @@ fn sql(pack: &Pack, plan: &Plan, out: &mut Out) -> Result<(), Fault> {
         let sql = Sql { pack, param: &param, at, source: &source, exact: false };
         let grain = scan.grain.map_or("the portfolio".to_owned(), |g| pack.row_word(g).to_owned());
         for (query, _) in sql.groups(scan) {
-            let title = format!("{} per {grain} ({})", pack.contract(scan.contract).name, moment_words(plan, scan.moment.0));
+            let title =
+                format!("{} per {grain} ({})", pack.contract(scan.contract).name, moment_words(plan, scan.moment.0));
             print_query(out, &title, &query)?;
         }
     }

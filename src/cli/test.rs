@@ -33,7 +33,11 @@ pub(super) fn run(options: &Options, out: &mut Out) -> Done {
         .filter(|i| options.filter.as_ref().is_none_or(|f| pack.tests[*i].title.contains(f.as_str())))
         .collect();
     if chosen.is_empty() {
-        let help = if pack.tests.is_empty() { "tests begin with `test \"TITLE\"` in a rule file" } else { "no title contains the filter" };
+        let help = if pack.tests.is_empty() {
+            "tests begin with `test \"TITLE\"` in a rule file"
+        } else {
+            "no title contains the filter"
+        };
         return Err(Fault::new("there is no test to run", help));
     }
     let started = Instant::now();

@@ -3,6 +3,7 @@
 //! Pure: the verdicts, the memory and the moment are arguments, so that the daemon, a test, a plan and a backtest are
 //! callers of one function. It cannot fail, and it acts on nothing: an intent is what somebody else carries out.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use jiff::{SignedDuration, Timestamp};
@@ -132,6 +133,32 @@ pub struct Terms {
     pub answer_within: Vec<Option<Value>>,
     /// For each `end as`: how long it rests at most.
     pub rests: Vec<Option<Value>>,
+    /// Who stands above whom.
+    pub people: People,
+}
+
+/// Who is asked when the one who was asked stays silent, and who is asked when nobody is named.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct People {
+    /// The role above each role.
+    pub above: BTreeMap<Arc<str>, Arc<str>>,
+    /// The role that decides what no decision gives to somebody else.
+    pub decides: Arc<str>,
+}
+
+impl Default for People {
+    /// Owner and lead below the chairman, the chairman below the board.
+    fn default() -> People {
+        let ladder = [("owner", "chairman"), ("lead", "chairman"), ("chairman", "board")];
+        People { above: ladder.into_iter().map(|(a, b)| (a.into(), b.into())).collect(), decides: "chairman".into() }
+    }
+}
+
+impl People {
+    /// The next role up.
+    pub fn next_up(&self, role: &str) -> Option<Arc<str>> {
+        self.above.get(role).cloned()
+    }
 }
 
 impl Terms {
@@ -174,6 +201,7 @@ impl Terms {
             clear_for: held(rule.clear.as_ref().and_then(|c| c.hold.as_ref()))?,
             answer_within,
             rests,
+            people: People::default(),
         })
     }
 
@@ -261,19 +289,6 @@ pub enum IntentKind {
 pub enum Why {
     /// The condition has become unknown.
     Unknown,
-}
-
-/// Who stands above everybody that no ladder names.
-const TOP_BUT_ONE: &str = "chairman";
-const TOP: &str = "board";
-
-/// The next role up: owner, chairman, board. Whoever stands beside that ladder answers to the chairman.
-pub fn next_up(role: &str) -> Option<Arc<str>> {
-    match role {
-        TOP => None,
-        TOP_BUT_ONE => Some(TOP.into()),
-        _ => Some(TOP_BUT_ONE.into()),
-    }
 }
 
 /// Decides what a rule does next for one key.
@@ -643,7 +658,7 @@ impl Tick<'_> {
             Silence::End => return Some("unanswered".into()),
             Silence::Hold => {}
             Silence::Escalate => {
-                let to = up(waiting);
+                let to = up(waiting, &self.terms.people);
                 if to.is_some() || waiting.escalations == 0 {
                     waiting.escalations += 1;
                     waiting.above.extend(to.clone());
@@ -670,8 +685,10 @@ impl Tick<'_> {
         firing.exhausted = true;
         self.memory.outcome = Some("exhausted".into());
         let roles = match &firing.phase {
-            Phase::Waiting(waiting) => waiting.roles.iter().chain(&waiting.above).cloned().chain(up(waiting)).collect(),
-            Phase::Proposing | Phase::Done { .. } | Phase::Listed => vec![TOP_BUT_ONE.into()],
+            Phase::Waiting(waiting) => {
+                waiting.roles.iter().chain(&waiting.above).cloned().chain(up(waiting, &self.terms.people)).collect()
+            }
+            Phase::Proposing | Phase::Done { .. } | Phase::Listed => vec![self.terms.people.decides.clone()],
         };
         self.say(None, IntentKind::Exhausted { roles });
     }
@@ -748,7 +765,7 @@ impl Tick<'_> {
             firing.phase = Phase::Done { at: self.now };
             return;
         }
-        let roles: Vec<Arc<str>> = vec![TOP_BUT_ONE.into()];
+        let roles: Vec<Arc<str>> = vec![self.terms.people.decides.clone()];
         self.say(
             firing.parked.first().copied(),
             IntentKind::Ask { roles: roles.clone(), deadline: None, urgent: false, covers: firing.parked.clone() },
@@ -777,7 +794,7 @@ impl Tick<'_> {
             }
             (_, Some(Decider::Roles(roles))) if !roles.is_empty() => roles.clone(),
             // A decision that cannot be told is one for people.
-            _ => vec![TOP_BUT_ONE.into()],
+            _ => vec![self.terms.people.decides.clone()],
         };
         let deadline = self.deadline(i);
         let covers = match self.ask(i).map(|ask| &ask.about) {
@@ -818,12 +835,12 @@ fn open(step: Option<usize>, roles: Vec<Arc<str>>, deadline: Option<Timestamp>) 
 }
 
 /// The next role up that was not asked yet.
-fn up(waiting: &Waiting) -> Option<Arc<str>> {
+fn up(waiting: &Waiting, people: &People) -> Option<Arc<str>> {
     let asked = |role: &Arc<str>| waiting.roles.contains(role) || waiting.above.contains(role);
     let mut last = waiting.above.last().or(waiting.roles.last())?.clone();
-    // The ladder is short, but nobody should have to trust that.
-    for _ in 0..4 {
-        let next = next_up(&last)?;
+    // The ladder may lead in a circle, which nobody should have to trust it not to.
+    for _ in 0..=people.above.len() {
+        let next = people.next_up(&last)?;
         if !asked(&next) {
             return Some(next);
         }

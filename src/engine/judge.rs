@@ -11,8 +11,8 @@ use super::reading::{Cell, Groups, Key, Raw, Readings, Reason, Table, Tri, Why};
 use super::window;
 use crate::lang::check::{NoValue, arithmetic};
 use crate::lang::expr::{
-    Anchor, Binding, Checked, Compare, ContractId, Distance, Exists, Expr, ExprKind, Hop, Joint, MetricId, ParamId, Presence,
-    Relation, ThresholdId, Tie,
+    Anchor, Binding, Checked, Compare, ContractId, Distance, Exists, Expr, ExprKind, Hop, Joint, MetricId, ParamId,
+    Presence, Relation, ThresholdId, Tie,
 };
 use crate::lang::item::contract::Fresh;
 use crate::lang::item::metric::{Aggregate, Definition, Fold, MomentOf, Shift, Then};
@@ -181,7 +181,12 @@ const PORTFOLIO: u32 = u32::MAX;
 
 impl<'a> Judge<'a> {
     /// A judge over what was read.
-    pub fn new(pack: &'a Pack, plan: &'a Plan, readings: &'a Readings, param: &'a dyn Fn(ParamId) -> Value) -> Judge<'a> {
+    pub fn new(
+        pack: &'a Pack,
+        plan: &'a Plan,
+        readings: &'a Readings,
+        param: &'a dyn Fn(ParamId) -> Value,
+    ) -> Judge<'a> {
         Judge {
             pack,
             plan,
@@ -265,7 +270,10 @@ impl<'a> Judge<'a> {
             Some(Cell::Value(value)) => Reading::known(value.clone()),
             Some(Cell::Missing) => Reading::missing(),
             Some(Cell::Bad(why)) => Reading::unknown(why.clone()),
-            None => Reading::unknown(Why::new(Reason::CannotRead, format!("`{}` was not read", print::column(self.pack, relation, column)))),
+            None => Reading::unknown(Why::new(
+                Reason::CannotRead,
+                format!("`{}` was not read", print::column(self.pack, relation, column)),
+            )),
         }
     }
 
@@ -303,7 +311,12 @@ impl<'a> Judge<'a> {
             };
             let Some(parts) = parts else { return Ok(None) };
             let Some(number) = self.readings.keys.get(&next).and_then(|k| k.find(&parts)) else {
-                let text = format!("{} refers to a {} {} that is not there", key_words(&self.key(at.relation, at.key)), self.pack.row_word(next), key_words(&parts));
+                let text = format!(
+                    "{} refers to a {} {} that is not there",
+                    key_words(&self.key(at.relation, at.key)),
+                    self.pack.row_word(next),
+                    key_words(&parts)
+                );
                 return Err(Why::new(Reason::Orphan, text));
             };
             at = Row { relation: next, key: number };
@@ -362,7 +375,9 @@ impl<'a> Judge<'a> {
                 self.compare_in_time(*shift, *of, now, before, moment, then)
             }
             Definition::At(Binding::Metric { metric: of, .. }, then) => self.shifted(*of, then, moment, key),
-            Definition::Shift(..) | Definition::At(..) => Reading::unknown(Why::new(Reason::CannotRead, "nothing is shifted")),
+            Definition::Shift(..) | Definition::At(..) => {
+                Reading::unknown(Why::new(Reason::CannotRead, "nothing is shifted"))
+            }
         }
     }
 
@@ -401,7 +416,10 @@ impl<'a> Judge<'a> {
                     }
                 }
                 Some(Err(text)) => {
-                    return Reading::unknown(Why::new(Reason::NoBaseline, format!("`{}` was unknown at the baseline: {text}", metric.name)));
+                    return Reading::unknown(Why::new(
+                        Reason::NoBaseline,
+                        format!("`{}` was unknown at the baseline: {text}", metric.name),
+                    ));
                 }
                 None => {}
             }
@@ -416,7 +434,8 @@ impl<'a> Judge<'a> {
         let reading = self.metric(id, at, key);
         match (&reading.value, then) {
             (Err(_), Then::Baseline) => {
-                let taken = self.readings.baseline.as_ref().map(|b| self.pack.settings.calendar.date(b.taken_at).to_string());
+                let taken =
+                    self.readings.baseline.as_ref().map(|b| self.pack.settings.calendar.date(b.taken_at).to_string());
                 let text = format!("the baseline of {} does not know `{}`", taken.unwrap_or_default(), metric.name);
                 Reading::unknown(Why::new(Reason::NoBaseline, text))
             }
@@ -424,7 +443,15 @@ impl<'a> Judge<'a> {
         }
     }
 
-    fn compare_in_time(&self, shift: Shift, of: MetricId, now: Reading, before: Reading, moment: MomentId, then: &MomentOf<Checked>) -> Reading {
+    fn compare_in_time(
+        &self,
+        shift: Shift,
+        of: MetricId,
+        now: Reading,
+        before: Reading,
+        moment: MomentId,
+        then: &MomentOf<Checked>,
+    ) -> Reading {
         let since = now.since;
         let left_out = now.left_out.max(before.left_out);
         let name = &self.pack.metric(of).name;
@@ -440,14 +467,19 @@ impl<'a> Judge<'a> {
         let value = match (now.value, before.value) {
             (Err(why), _) => Err(why),
             (_, Err(why)) if matches!(why.reason, Reason::NoBaseline) => Err(why),
-            (_, Err(why)) => Err(Arc::new(Why { text: format!("`{name}` {} is unknown: {}", when(), why.text), ..(*why).clone() })),
+            (_, Err(why)) => {
+                Err(Arc::new(Why { text: format!("`{name}` {} is unknown: {}", when(), why.text), ..(*why).clone() }))
+            }
             (Ok(Some(Value::Number(a))), Ok(Some(Value::Number(b)))) => {
                 let too_large = || Why::new(Reason::TooLarge, "the change is too large to be computed exactly");
                 if shift == Shift::Difference {
                     a.sub(b).map(|n| Some(Value::Number(n))).ok_or_else(too_large)
                 } else if b.is_negative() || b.is_zero() {
                     let shown = Value::Number(b).show(&self.pack.metric(of).ty);
-                    Err(Why::new(Reason::BaseNotPositive, format!("`{name}` was {shown} {}, and a change from there has no percent", when())))
+                    Err(Why::new(
+                        Reason::BaseNotPositive,
+                        format!("`{name}` was {shown} {}, and a change from there has no percent", when()),
+                    ))
                 } else {
                     let change = if shift == Shift::Change { a.sub(b) } else { b.sub(a) };
                     let percent = change.and_then(|c| c.mul(Number::whole(100))).and_then(|c| c.div(b));
@@ -476,7 +508,9 @@ impl<'a> Judge<'a> {
                             let text = format!("{} is zero, and nothing is divided by zero", print::expr(self.pack, b));
                             Err(Why::new(Reason::DividedByZero, text))
                         }
-                        Err(NoValue::TooLarge) => Err(Why::new(Reason::TooLarge, "the result is too large to be computed exactly")),
+                        Err(NoValue::TooLarge) => {
+                            Err(Why::new(Reason::TooLarge, "the result is too large to be computed exactly"))
+                        }
                     },
                 };
                 Reading { value, since, left_out }
@@ -516,21 +550,24 @@ impl<'a> Judge<'a> {
                 let (outcome, reading) = self.threshold_outcome(*id, key);
                 match outcome {
                     Outcome::Unknown => Reading {
-                        value: Err(reading.value.err().unwrap_or_else(|| Why::new(Reason::NoRows, "the threshold is unknown"))),
+                        value: Err(reading
+                            .value
+                            .err()
+                            .unwrap_or_else(|| Why::new(Reason::NoRows, "the threshold is unknown"))),
                         since: reading.since,
                         left_out: 0,
                     },
                     outcome => Reading { value: Ok(Some(Value::text(outcome.word()))), ..reading },
                 }
             }
-            Binding::Gate(id) => match Tri::all(self.pack.gate(*id).lines.iter().map(|l| self.condition(l, &[], MomentId::NOW))) {
-                Tri::Yes => Reading::known(Value::text("open")),
-                Tri::No => Reading::known(Value::text("closed")),
-                Tri::Unknown(why) => Reading::unknown(why),
-            },
-            Binding::Introduced { .. } => {
-                Reading::unknown(Why::new(Reason::NoRows, "nothing has been proposed yet"))
+            Binding::Gate(id) => {
+                match Tri::all(self.pack.gate(*id).lines.iter().map(|l| self.condition(l, &[], MomentId::NOW))) {
+                    Tri::Yes => Reading::known(Value::text("open")),
+                    Tri::No => Reading::known(Value::text("closed")),
+                    Tri::Unknown(why) => Reading::unknown(why),
+                }
             }
+            Binding::Introduced { .. } => Reading::unknown(Why::new(Reason::NoRows, "nothing has been proposed yet")),
         }
     }
 
@@ -578,7 +615,10 @@ impl<'a> Judge<'a> {
     fn too_few(&self, a: &Aggregate<Checked>, rows: u64) -> Option<Arc<Why>> {
         let needs = u64::from(a.needs?);
         (rows < needs).then(|| {
-            Why::new(Reason::TooFewRows, format!("{rows} rows of `{}`, {needs} needed", self.pack.relation_name(a.rows.of)))
+            Why::new(
+                Reason::TooFewRows,
+                format!("{rows} rows of `{}`, {needs} needed", self.pack.relation_name(a.rows.of)),
+            )
         })
     }
 
@@ -619,7 +659,9 @@ impl<'a> Judge<'a> {
                 _ => Some(Value::Number(Number::ZERO)),
             },
             Fold::Average => match raw(0) {
-                Some(Raw::Value(Some(Value::Number(sum)))) => sum.div(Number::whole(i128::from(count(1)))).map(Value::Number),
+                Some(Raw::Value(Some(Value::Number(sum)))) => {
+                    sum.div(Number::whole(i128::from(count(1)))).map(Value::Number)
+                }
                 _ => None,
             },
             Fold::Min | Fold::Max | Fold::Median | Fold::Percentile(_) => match raw(0) {
@@ -756,11 +798,18 @@ impl<'a> Judge<'a> {
                 let total = known + unknown.len() as u64;
                 let rows = self.pack.relation_name(a.rows.of);
                 let text = if total > 1 {
-                    format!("{} of {total} {} unknown; {of}: {}", unknown.len(), if unknown.len() == 1 { format!("of `{rows}` is") } else { format!("of `{rows}` are") }, why.text)
+                    format!(
+                        "{} of {total} {} unknown; {of}: {}",
+                        unknown.len(),
+                        if unknown.len() == 1 { format!("of `{rows}` is") } else { format!("of `{rows}` are") },
+                        why.text
+                    )
                 } else {
                     format!("{of}: {}", why.text)
                 };
-                let text = text.replace(&format!(" of `{rows}` is unknown"), &format!(" {rows} is unknown")).replace(&format!(" of `{rows}` are unknown"), &format!(" {rows} are unknown"));
+                let text = text
+                    .replace(&format!(" of `{rows}` is unknown"), &format!(" {rows} is unknown"))
+                    .replace(&format!(" of `{rows}` are unknown"), &format!(" {rows} are unknown"));
                 return Reading { value: Err(Arc::new(Why { text, ..(**why).clone() })), since, left_out: 0 };
             }
         }
@@ -772,12 +821,18 @@ impl<'a> Judge<'a> {
         Reading { value: value.and_then(|v| v.map(Some).ok_or_else(|| self.no_rows(a, key))), since, left_out }
     }
 
-    fn fold(&self, a: &Aggregate<Checked>, values: &[(u32, Value)], numerator: u64, denominator: u64, moment: MomentId) -> Result<Option<Value>, Arc<Why>> {
+    fn fold(
+        &self,
+        a: &Aggregate<Checked>,
+        values: &[(u32, Value)],
+        numerator: u64,
+        denominator: u64,
+        moment: MomentId,
+    ) -> Result<Option<Value>, Arc<Why>> {
         let whole = |n: u64| Value::Number(Number::whole(i128::from(n)));
         let too_large = || Why::new(Reason::TooLarge, "the sum is too large to be computed exactly");
-        let sum = || {
-            values.iter().filter_map(|(_, v)| v.number()).try_fold(Number::ZERO, Number::add).ok_or_else(too_large)
-        };
+        let sum =
+            || values.iter().filter_map(|(_, v)| v.number()).try_fold(Number::ZERO, Number::add).ok_or_else(too_large);
         let sorted = || {
             let mut all: Vec<&Value> = values.iter().map(|(_, v)| v).collect();
             all.sort_by(|a, b| a.compare(b).unwrap_or(std::cmp::Ordering::Equal));
@@ -792,7 +847,9 @@ impl<'a> Judge<'a> {
             Fold::Share => share(numerator, denominator),
             Fold::Sum => Some(Value::Number(sum()?)),
             Fold::Average if values.is_empty() => None,
-            Fold::Average => Some(Value::Number(sum()?.div(Number::whole(values.len() as i128)).ok_or_else(too_large)?)),
+            Fold::Average => {
+                Some(Value::Number(sum()?.div(Number::whole(values.len() as i128)).ok_or_else(too_large)?))
+            }
             Fold::Min => sorted().first().map(|v| (*v).clone()),
             Fold::Max => sorted().last().map(|v| (*v).clone()),
             Fold::Median => {
@@ -821,7 +878,11 @@ impl<'a> Judge<'a> {
                     _ => None,
                 };
                 let dated: Vec<(Option<Timestamp>, &Value)> = values.iter().map(|(n, v)| (date(*n), v)).collect();
-                let best = if a.fold == Fold::Latest { dated.iter().max_by_key(|d| d.0) } else { dated.iter().min_by_key(|d| d.0) };
+                let best = if a.fold == Fold::Latest {
+                    dated.iter().max_by_key(|d| d.0)
+                } else {
+                    dated.iter().min_by_key(|d| d.0)
+                };
                 best.map(|(_, v)| (*v).clone())
             }
         })
@@ -846,7 +907,13 @@ impl<'a> Judge<'a> {
     // ── freshness ──
 
     /// The newest row of an entity (or of all), its end where it is a date.
-    fn newest(&self, contract: ContractId, hops: &[Hop], key: Option<u32>, moment: MomentId) -> Result<Option<Timestamp>, Arc<Why>> {
+    fn newest(
+        &self,
+        contract: ContractId,
+        hops: &[Hop],
+        key: Option<u32>,
+        moment: MomentId,
+    ) -> Result<Option<Timestamp>, Arc<Why>> {
         let Some(used) = self.plan.newest.get(&(contract, hops.to_vec(), moment)) else { return Ok(None) };
         match self.readings.groups.get(&used.scan) {
             Some(Ok(groups)) => Ok(match groups.rows.get(&key.unwrap_or(0)).and_then(|g| g.get(used.measures[0])) {
@@ -859,7 +926,13 @@ impl<'a> Judge<'a> {
     }
 
     /// How long ago an entity's newest row is, and whether that is late or stale.
-    fn lateness(&self, contract: ContractId, fresh: &Fresh, key: Option<u32>, moment: MomentId) -> Result<Late, Arc<Why>> {
+    fn lateness(
+        &self,
+        contract: ContractId,
+        fresh: &Fresh,
+        key: Option<u32>,
+        moment: MomentId,
+    ) -> Result<Late, Arc<Why>> {
         let t = self.instant(moment)?;
         let none = Vec::new();
         let (relation, hops) = fresh.per.as_ref().map_or((None, &none), |(r, h)| (Some(*r), h));
@@ -870,7 +943,8 @@ impl<'a> Judge<'a> {
         }
         let newest = self.newest(contract, hops, key, moment)?;
         let calendar = &self.pack.settings.calendar;
-        let cutoff = |e: &Expr<Checked>| window::constant(e, self.param).map(|by| window::moved(calendar, t.at, &by, false));
+        let cutoff =
+            |e: &Expr<Checked>| window::constant(e, self.param).map(|by| window::moved(calendar, t.at, &by, false));
         let beyond = |e: &Expr<Checked>| match (cutoff(e), newest) {
             (Some(cutoff), Some(at)) => at < cutoff,
             (_, None) => true,
@@ -897,7 +971,13 @@ impl<'a> Judge<'a> {
     }
 
     /// The age of what an aggregate reads, or that it is too old to be believed.
-    fn freshness(&self, contract: ContractId, hops: &[Hop], key: Option<u32>, moment: MomentId) -> Result<Option<Timestamp>, Arc<Why>> {
+    fn freshness(
+        &self,
+        contract: ContractId,
+        hops: &[Hop],
+        key: Option<u32>,
+        moment: MomentId,
+    ) -> Result<Option<Timestamp>, Arc<Why>> {
         let mut since = None;
         for (i, fresh) in self.pack.contract(contract).fresh.iter().enumerate() {
             let (entity, found) = match &fresh.per {
@@ -935,7 +1015,11 @@ impl<'a> Judge<'a> {
             Err(why) => Some(why),
             Ok(keys) => keys.into_iter().find_map(|key| match self.lateness(contract, fresh, Some(key), moment) {
                 Ok(Late::Stale(newest)) => {
-                    let text = format!("{} for {}", self.age_text(contract, newest, moment), key_words(&self.key(*relation, key)));
+                    let text = format!(
+                        "{} for {}",
+                        self.age_text(contract, newest, moment),
+                        key_words(&self.key(*relation, key))
+                    );
                     Some(Why::of(Reason::Stale, contract, text))
                 }
                 Ok(_) => None,
@@ -973,7 +1057,9 @@ impl<'a> Judge<'a> {
                 let holds = match (presence, reading.value) {
                     (Presence::Unknown, value) => Tri::from_bool(value.is_err()),
                     // A required value that is not there is missing all the same.
-                    (presence, Err(why)) if why.reason == Reason::MissingValue => Tri::from_bool(*presence == Presence::Missing),
+                    (presence, Err(why)) if why.reason == Reason::MissingValue => {
+                        Tri::from_bool(*presence == Presence::Missing)
+                    }
                     (_, Err(why)) => Tri::Unknown(why),
                     (presence, Ok(value)) => Tri::from_bool(value.is_none() == (*presence == Presence::Missing)),
                 };
@@ -1123,7 +1209,8 @@ impl<'a> Judge<'a> {
                 .iter()
                 .take(3)
                 .map(|v| {
-                    let column = v.column.map(|c| format!("`{}` of ", contract.columns[c as usize].name)).unwrap_or_default();
+                    let column =
+                        v.column.map(|c| format!("`{}` of ", contract.columns[c as usize].name)).unwrap_or_default();
                     format!("{column}{} {}", key_words(&v.key), v.text)
                 })
                 .collect();
@@ -1152,7 +1239,8 @@ impl<'a> Judge<'a> {
             }
             if let Some((whom, at)) = late.iter().min_by_key(|(_, at)| *at) {
                 let whom = if whom.is_empty() { String::new() } else { format!(" for {whom}") };
-                let others = if late.len() > 1 { format!(", and {} more are late", late.len() - 1) } else { String::new() };
+                let others =
+                    if late.len() > 1 { format!(", and {} more are late", late.len() - 1) } else { String::new() };
                 findings.push((Reason::Stale, format!("{}{whom}{others}", self.age_text(id, *at, MomentId::NOW))));
             }
         }
@@ -1167,7 +1255,8 @@ impl<'a> Judge<'a> {
                 Some(Raw::Count(n)) => *n,
                 _ => 0,
             };
-            let every = window::constant(&volume.every, self.param).map(|v| v.show(&volume.every.ty)).unwrap_or_default();
+            let every =
+                window::constant(&volume.every, self.param).map(|v| v.show(&volume.every.ty)).unwrap_or_default();
             let needed = u64::from(volume.rows);
             match &volume.per {
                 None if count(0) < needed => {
@@ -1178,7 +1267,8 @@ impl<'a> Judge<'a> {
                     let mut short = Vec::new();
                     for key in self.keys(*relation, MomentId::NOW)? {
                         let row = Row { relation: *relation, key };
-                        let applies = volume.filter.as_ref().map_or(Tri::Yes, |f| self.condition(f, &[row], MomentId::NOW));
+                        let applies =
+                            volume.filter.as_ref().map_or(Tri::Yes, |f| self.condition(f, &[row], MomentId::NOW));
                         if applies == Tri::Yes && count(key) < needed {
                             short.push(self.label(*relation, key));
                         }
@@ -1201,7 +1291,8 @@ impl<'a> Judge<'a> {
                 Err(why) => Tri::Unknown(why),
             };
         }
-        let lists = contract.columns.iter().filter_map(|c| if let Type::List(of) = &c.ty { Some(of.clone()) } else { None });
+        let lists =
+            contract.columns.iter().filter_map(|c| if let Type::List(of) = &c.ty { Some(of.clone()) } else { None });
         let ids = lists.filter_map(|of| self.pack.contracts.iter().position(|c| c.name == of));
         if depth > 4 {
             return Tri::Yes;
@@ -1237,14 +1328,19 @@ impl<'a> Judge<'a> {
         let value = match &reading.value {
             Ok(Some(value)) => value.clone(),
             Ok(None) => {
-                let why = Why::new(Reason::MissingValue, format!("`{}` is missing", self.pack.metric(threshold.metric).name));
+                let why =
+                    Why::new(Reason::MissingValue, format!("`{}` is missing", self.pack.metric(threshold.metric).name));
                 return (Outcome::Unknown, Reading::unknown(why));
             }
             Err(_) => return (Outcome::Unknown, reading),
         };
-        for (band, outcome) in std::iter::once((&threshold.target, Outcome::Met)).chain(threshold.acceptable.iter().map(|b| (b, Outcome::Acceptable))) {
+        for (band, outcome) in std::iter::once((&threshold.target, Outcome::Met))
+            .chain(threshold.acceptable.iter().map(|b| (b, Outcome::Acceptable)))
+        {
             match self.value(&band.limit, &rows, moment).value {
-                Ok(Some(limit)) if value.compare(&limit).is_some_and(|o| band.compare.holds(o)) => return (outcome, reading),
+                Ok(Some(limit)) if value.compare(&limit).is_some_and(|o| band.compare.holds(o)) => {
+                    return (outcome, reading);
+                }
                 Ok(_) => {}
                 Err(why) => return (Outcome::Unknown, Reading::unknown(why)),
             }
@@ -1257,13 +1353,20 @@ impl<'a> Judge<'a> {
         let key = self.key(relation, number);
         let label = self.label(relation, number);
         let parts = match relation {
-            Relation::Pairs(_) => ["first", "second", "kind"].iter().zip(key.iter()).map(|(n, p)| ((*n).to_owned(), p.clone())).collect(),
+            Relation::Pairs(_) => {
+                ["first", "second", "kind"].iter().zip(key.iter()).map(|(n, p)| ((*n).to_owned(), p.clone())).collect()
+            }
             Relation::Contract(id) => {
                 let contract = self.pack.contract(id);
                 if let ([only], 1) = (&key[..], contract.key.len()) {
                     vec![(contract.row_word().to_owned(), only.clone())]
                 } else {
-                    contract.key.iter().zip(key.iter()).map(|(c, p)| (contract.columns[*c as usize].name.to_string(), p.clone())).collect()
+                    contract
+                        .key
+                        .iter()
+                        .zip(key.iter())
+                        .map(|(c, p)| (contract.columns[*c as usize].name.to_string(), p.clone()))
+                        .collect()
                 }
             }
         };
@@ -1271,7 +1374,8 @@ impl<'a> Judge<'a> {
     }
 
     fn as_of(&self, moment: MomentId) -> Timestamp {
-        self.instant(moment).map_or_else(|_| self.instant(MomentId::NOW).map_or(Timestamp::UNIX_EPOCH, |t| t.at), |t| t.at)
+        self.instant(moment)
+            .map_or_else(|_| self.instant(MomentId::NOW).map_or(Timestamp::UNIX_EPOCH, |t| t.at), |t| t.at)
     }
 
     fn age(&self, since: Option<Timestamp>, moment: MomentId) -> Option<i64> {
@@ -1328,11 +1432,17 @@ impl<'a> Judge<'a> {
         };
         let (outcome, reading) = self.threshold_outcome(id, key);
         let (parts, label) = self.key_parts(metric.grain, key);
-        let limit = |band: &crate::lang::item::threshold::Band| self.value(&band.limit, &rows, moment).value.ok().flatten();
+        let limit =
+            |band: &crate::lang::item::threshold::Band| self.value(&band.limit, &rows, moment).value.ok().flatten();
         let target_value = limit(&threshold.target);
         let words = |compare: Compare, v: &Value| format!("{} {}", compare.words(), v.show(&metric.ty));
         let target = target_value.as_ref().map(|v| words(threshold.target.compare, v));
-        let mut verdict = self.blind(&threshold.name, "threshold", moment, &Why { reason: Reason::NoRows, text: String::new(), contract: None });
+        let mut verdict = self.blind(
+            &threshold.name,
+            "threshold",
+            moment,
+            &Why { reason: Reason::NoRows, text: String::new(), contract: None },
+        );
         verdict.key = parts;
         verdict.label = label;
         verdict.outcome = outcome;
@@ -1360,7 +1470,10 @@ impl<'a> Judge<'a> {
                     let limit = limit(band)?;
                     let op = if holds { band.compare } else { band.compare.opposite() };
                     let op = op.words().trim_start_matches("is ");
-                    Some((value.show_beside(&limit, &metric.ty), format!("{op} {}", limit.show_beside(value, &metric.ty))))
+                    Some((
+                        value.show_beside(&limit, &metric.ty),
+                        format!("{op} {}", limit.show_beside(value, &metric.ty)),
+                    ))
                 };
                 let (code, band, holds, what) = match (outcome, &threshold.acceptable) {
                     (Outcome::Met, _) => (Reason::TargetMet, &threshold.target, true, "the target"),
@@ -1392,8 +1505,14 @@ impl<'a> Judge<'a> {
     /// The verdict of a gate.
     pub fn gate(&self, index: usize) -> Verdict {
         let gate = &self.pack.gates[index];
-        let lines: Vec<(Tri, &Expr<Checked>)> = gate.lines.iter().map(|l| (self.condition(l, &[], MomentId::NOW), l)).collect();
-        let mut verdict = self.blind(&gate.name, "gate", MomentId::NOW, &Why { reason: Reason::AllHold, text: String::new(), contract: None });
+        let lines: Vec<(Tri, &Expr<Checked>)> =
+            gate.lines.iter().map(|l| (self.condition(l, &[], MomentId::NOW), l)).collect();
+        let mut verdict = self.blind(
+            &gate.name,
+            "gate",
+            MomentId::NOW,
+            &Why { reason: Reason::AllHold, text: String::new(), contract: None },
+        );
         match Tri::all(lines.iter().map(|(t, _)| t.clone())) {
             Tri::Yes => {
                 verdict.outcome = Outcome::Open;
@@ -1403,8 +1522,11 @@ impl<'a> Judge<'a> {
             Tri::No => {
                 verdict.outcome = Outcome::Closed;
                 verdict.code = Reason::ConditionFails;
-                let failing: Vec<String> =
-                    lines.iter().filter(|(t, _)| *t == Tri::No).map(|(_, l)| self.explain(l, &[], MomentId::NOW).text).collect();
+                let failing: Vec<String> = lines
+                    .iter()
+                    .filter(|(t, _)| *t == Tri::No)
+                    .map(|(_, l)| self.explain(l, &[], MomentId::NOW).text)
+                    .collect();
                 verdict.reason = failing.join("; ");
             }
             Tri::Unknown(why) => {
@@ -1420,14 +1542,16 @@ impl<'a> Judge<'a> {
     /// A trigger's condition with its hold, for one key.
     pub fn held(&self, condition: &Condition, trigger: &Trigger, rows: &[Row]) -> Tri {
         let moments = hold_moments(condition.hold.as_ref(), self.due(trigger, rows));
-        let each = || moments.iter().map(|m| {
-            let id = self.at(m);
-            // A key that was not there then cannot have been in that state.
-            match self.instant(id) {
-                Ok(_) => self.condition(&condition.expr, rows, id),
-                Err(why) => Tri::Unknown(why),
-            }
-        });
+        let each = || {
+            moments.iter().map(|m| {
+                let id = self.at(m);
+                // A key that was not there then cannot have been in that state.
+                match self.instant(id) {
+                    Ok(_) => self.condition(&condition.expr, rows, id),
+                    Err(why) => Tri::Unknown(why),
+                }
+            })
+        };
         match &condition.hold {
             Some(Hold::Consecutive(..)) => Tri::all(each()),
             Some(Hold::OfTheLast(needed, total, _)) => {
@@ -1487,7 +1611,12 @@ impl<'a> Judge<'a> {
         let holds = Tri::all([when.clone(), unless.clone().negate()]);
         let (parts, label) = self.key_parts(trigger.grain, key);
         let told = self.explain(&trigger.when.expr, &rows, moment);
-        let mut verdict = self.blind(&trigger.name, kind, moment, &Why { reason: Reason::ConditionHolds, text: String::new(), contract: None });
+        let mut verdict = self.blind(
+            &trigger.name,
+            kind,
+            moment,
+            &Why { reason: Reason::ConditionHolds, text: String::new(), contract: None },
+        );
         verdict.key = parts;
         verdict.label = label;
         verdict.severity = Some(trigger.severity.clone());
@@ -1511,7 +1640,8 @@ impl<'a> Judge<'a> {
                 verdict.cause = why.contract;
             }
         }
-        if let (Some(relation @ Relation::Pairs(_)), Some(number), Outcome::Fires) = (trigger.grain, key, verdict.outcome)
+        if let (Some(relation @ Relation::Pairs(_)), Some(number), Outcome::Fires) =
+            (trigger.grain, key, verdict.outcome)
             && let Ok(table) = self.table(relation, MomentId::NOW)
             && let Some(things) = table.row_of.get(&number).and_then(|r| table.shared.get(*r as usize))
             && !things.is_empty()
@@ -1524,7 +1654,12 @@ impl<'a> Judge<'a> {
     /// The verdict of a contract.
     pub fn contract(&self, id: ContractId) -> Verdict {
         let contract = self.pack.contract(id);
-        let mut verdict = self.blind(&contract.name, "contract", MomentId::NOW, &Why { reason: Reason::Holds, text: String::new(), contract: None });
+        let mut verdict = self.blind(
+            &contract.name,
+            "contract",
+            MomentId::NOW,
+            &Why { reason: Reason::Holds, text: String::new(), contract: None },
+        );
         if !contract.is_table() {
             match self.contract_holds(id, 0) {
                 Tri::Yes => {
@@ -1553,7 +1688,8 @@ impl<'a> Judge<'a> {
             Ok(findings) if findings.is_empty() => {
                 verdict.outcome = Outcome::Holds;
                 let absent = self.readings.contracts[id.index()].absent;
-                verdict.reason = if absent { "nothing has been recorded yet".into() } else { "every row keeps it".into() };
+                verdict.reason =
+                    if absent { "nothing has been recorded yet".into() } else { "every row keeps it".into() };
             }
             Ok(findings) => {
                 verdict.outcome = Outcome::Violated;
@@ -1575,16 +1711,24 @@ impl<'a> Judge<'a> {
                 let holds = self.condition(e, rows, moment);
                 let deciding: Vec<&Expr<Checked>> = match (joint, &holds) {
                     (Joint::And, Tri::Yes) | (Joint::Or, Tri::No) => all.iter().collect(),
-                    (_, decided) => {
-                        all.iter().filter(|p| std::mem::discriminant(&self.condition(p, rows, moment)) == std::mem::discriminant(decided)).collect()
-                    }
+                    (_, decided) => all
+                        .iter()
+                        .filter(|p| {
+                            std::mem::discriminant(&self.condition(p, rows, moment)) == std::mem::discriminant(decided)
+                        })
+                        .collect(),
                 };
                 let told: Vec<Told> = deciding.into_iter().map(|p| self.explain(p, rows, moment)).collect();
                 let word = if *joint == Joint::Or && holds == Tri::No { " and " } else { " and " };
                 let text = told.iter().map(|t| t.text.clone()).collect::<Vec<_>>().join(word);
                 let since = told.iter().fold(None, |s, t| older(s, t.since));
                 let first = told.into_iter().find(|t| t.value.is_some());
-                Told { text, since, value: first.as_ref().and_then(|t| t.value.clone()), target: first.and_then(|t| t.target) }
+                Told {
+                    text,
+                    since,
+                    value: first.as_ref().and_then(|t| t.value.clone()),
+                    target: first.and_then(|t| t.target),
+                }
             }
             ExprKind::Compare(compare, a, b) => {
                 let (x, y) = (self.value(a, rows, moment), self.value(b, rows, moment));
@@ -1623,7 +1767,11 @@ impl<'a> Judge<'a> {
                     .filter(|id| self.contract_holds(**id, 0) != Tri::Yes)
                     .map(|id| &*self.pack.contract(*id).name)
                     .collect();
-                Told::plain(if broken.is_empty() { "the contracts hold".into() } else { format!("{} {} not hold", listed(&broken, "and"), if broken.len() == 1 { "does" } else { "do" }) })
+                Told::plain(if broken.is_empty() {
+                    "the contracts hold".into()
+                } else {
+                    format!("{} {} not hold", listed(&broken, "and"), if broken.len() == 1 { "does" } else { "do" })
+                })
             }
             ExprKind::OneOf(_, a, _) | ExprKind::Between(a, ..) | ExprKind::Presence(_, _, a) => {
                 let name = spoken(&print::expr(self.pack, a));
@@ -1640,7 +1788,13 @@ impl<'a> Judge<'a> {
                 let name = spoken(&print::expr(self.pack, &d.value));
                 let reading = self.value(&d.value, rows, moment);
                 let holds = self.condition(e, rows, moment) == Tri::Yes;
-                let span = self.value(&d.span, rows, moment).value.ok().flatten().map(|s| s.show(&d.span.ty)).unwrap_or_default();
+                let span = self
+                    .value(&d.span, rows, moment)
+                    .value
+                    .ok()
+                    .flatten()
+                    .map(|s| s.show(&d.span.ty))
+                    .unwrap_or_default();
                 let anchor = match &d.anchor {
                     Anchor::Ago => "ago".to_owned(),
                     Anchor::FromNow => "from now".to_owned(),

@@ -27,7 +27,12 @@ pub fn seen(t: Instant) -> Range {
 }
 
 /// The rows of a window at an instant.
-pub fn range(calendar: &Calendar, kind: &WindowKind<Checked>, t: Instant, param: &dyn Fn(ParamId) -> Value) -> Option<Range> {
+pub fn range(
+    calendar: &Calendar,
+    kind: &WindowKind<Checked>,
+    t: Instant,
+    param: &dyn Fn(ParamId) -> Value,
+) -> Option<Range> {
     let to = (t.at, !t.period_end);
     Some(match kind {
         WindowKind::Last(length) => {
@@ -44,7 +49,11 @@ pub fn range(calendar: &Calendar, kind: &WindowKind<Checked>, t: Instant, param:
         WindowKind::LastClosed(count, period) => {
             let own = calendar.period_start(*period, Instant::now(t.at));
             // At the end of such a period the one just ended is closed.
-            let end = if t.period_end && own == t.at { Instant::now(t.at) } else { Instant { at: t.at, period_end: t.period_end } };
+            let end = if t.period_end && own == t.at {
+                Instant::now(t.at)
+            } else {
+                Instant { at: t.at, period_end: t.period_end }
+            };
             let last = calendar.closed(*period, end, 1).at;
             let first = calendar.closed(*period, end, count.saturating_add(1)).at;
             Range { from: Some((first, true)), to: (last, false) }
@@ -77,7 +86,8 @@ mod tests {
         let c = Calendar::default();
         let at = |text: &str| text.parse::<Timestamp>().expect("timestamp");
         let end = Instant { at: at("2026-03-01T00:00:00Z"), period_end: true };
-        let window = |t| range(&c, &WindowKind::LastClosed(2, Period::Month), t, &|_| Value::Truth(true)).expect("range");
+        let window =
+            |t| range(&c, &WindowKind::LastClosed(2, Period::Month), t, &|_| Value::Truth(true)).expect("range");
         assert_eq!(window(end).from, Some((at("2026-01-01T00:00:00Z"), true)));
         assert_eq!(window(end).to, (at("2026-03-01T00:00:00Z"), false));
         assert_eq!(window(Instant::now(at("2026-03-14T09:00:00Z"))), window(end));

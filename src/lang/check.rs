@@ -7,14 +7,14 @@ use std::sync::Arc;
 
 use super::expr::{
     Anchor, Answer, Arith, Binding, Checked, Compare, ContractId, Distance, Exists, Expr, ExprKind, GateId, Hop, Joint,
-    Literal, MetricId, PairsId, ParamId, Path, Presence, Relation, Rows, ThresholdId, Tie, Window, WindowKind, Written,
+    Literal, MetricId, PairsId, ParamId, Path, Presence, Relation, Rows, Tie, Window, WindowKind, Written,
     WrittenContracts,
 };
 use super::item::{
     self, File, Head,
     contract::Contract,
     gate::Gate,
-    metric::{Definition, Fold, Metric, Shift},
+    metric::{Definition, Fold, Metric},
     pairs::{self, Pairs},
     param::Param,
     threshold::Threshold,
@@ -181,7 +181,7 @@ pub fn check(file: &File, settings: &Settings) -> (Option<Pack>, Vec<Diagnostic>
     check_requires(&mut cx, &requires);
     check_filled(&mut cx);
     let tests: Vec<_> = file.tests.iter().map(|w| item::test::check(&mut cx, w)).collect();
-    super::cascade::check(&mut cx, &rollbacks);
+    super::cascade::check(&mut cx);
     let pack = Pack::build(&mut cx, stages, rollbacks, reports, requires, tests);
     (pack, cx.diagnostics)
 }
@@ -217,16 +217,25 @@ fn check_requires(cx: &mut Checker<'_>, requires: &[Option<item::require::Requir
             continue;
         }
         for profile in profiles.iter().flatten() {
-            let with = |id: ParamId| profile.values.iter().find(|(p, _, _)| *p == id).map(|(_, v, _)| v.clone()).or_else(|| now(id));
+            let with = |id: ParamId| {
+                profile.values.iter().find(|(p, _, _)| *p == id).map(|(_, v, _)| v.clone()).or_else(|| now(id))
+            };
             if !params_hold(&require.condition, &with) {
                 let text = explain_params(cx, &require.condition, &with);
                 let named = params_of(&require.condition);
-                let place = profile.values.iter().find(|(p, _, _)| named.contains(p)).map_or(profile.span, |(_, _, s)| *s);
+                let place =
+                    profile.values.iter().find(|(p, _, _)| named.contains(p)).map_or(profile.span, |(_, _, s)| *s);
                 cx.report(
-                    Diagnostic::new(Code::RequireBroken, format!("profile `{}` breaks a requirement: {text}", profile.name))
-                        .label(place, "set here")
-                        .label(require.span, "required here")
-                        .help(format!("set the other params of the requirement too, so that it holds: {}", require.because)),
+                    Diagnostic::new(
+                        Code::RequireBroken,
+                        format!("profile `{}` breaks a requirement: {text}", profile.name),
+                    )
+                    .label(place, "set here")
+                    .label(require.span, "required here")
+                    .help(format!(
+                        "set the other params of the requirement too, so that it holds: {}",
+                        require.because
+                    )),
                 );
             }
         }
@@ -259,7 +268,12 @@ fn explain_params(cx: &Checker<'_>, e: &Expr<Checked>, value_of: &dyn Fn(ParamId
     if let ExprKind::Compare(compare, a, b) = &e.kind
         && let (Some(left), Some(right)) = (param_value(a, value_of), param_value(b, value_of))
     {
-        return format!("the left side is {}, which {} {}", left.show(&a.ty), compare.opposite().words(), right.show(&b.ty));
+        return format!(
+            "the left side is {}, which {} {}",
+            left.show(&a.ty),
+            compare.opposite().words(),
+            right.show(&b.ty)
+        );
     }
     let all: Vec<String> = params_of(e)
         .into_iter()
@@ -287,12 +301,10 @@ pub(crate) fn param_value(e: &Expr<Checked>, value_of: &dyn Fn(ParamId) -> Optio
 /// Whether a condition over params holds; what cannot be computed does not.
 pub(crate) fn params_hold(e: &Expr<Checked>, value_of: &dyn Fn(ParamId) -> Option<Value>) -> bool {
     match &e.kind {
-        ExprKind::Compare(compare, a, b) => {
-            match (param_value(a, value_of), param_value(b, value_of)) {
-                (Some(a), Some(b)) => a.compare(&b).is_some_and(|order| compare.holds(order)),
-                _ => false,
-            }
-        }
+        ExprKind::Compare(compare, a, b) => match (param_value(a, value_of), param_value(b, value_of)) {
+            (Some(a), Some(b)) => a.compare(&b).is_some_and(|order| compare.holds(order)),
+            _ => false,
+        },
         ExprKind::Joint(Joint::And, all) => all.iter().all(|e| params_hold(e, value_of)),
         ExprKind::Joint(Joint::Or, all) => all.iter().any(|e| params_hold(e, value_of)),
         ExprKind::Not(e) => !params_hold(e, value_of),
@@ -300,12 +312,15 @@ pub(crate) fn params_hold(e: &Expr<Checked>, value_of: &dyn Fn(ParamId) -> Optio
             let value = param_value(e, value_of);
             all.iter().any(|x| param_value(x, value_of) == value) != *negated
         }
-        ExprKind::Between(e, a, b) => match (param_value(e, value_of), param_value(a, value_of), param_value(b, value_of)) {
-            (Some(v), Some(a), Some(b)) => {
-                v.compare(&a).is_some_and(std::cmp::Ordering::is_ge) && v.compare(&b).is_some_and(std::cmp::Ordering::is_le)
+        ExprKind::Between(e, a, b) => {
+            match (param_value(e, value_of), param_value(a, value_of), param_value(b, value_of)) {
+                (Some(v), Some(a), Some(b)) => {
+                    v.compare(&a).is_some_and(std::cmp::Ordering::is_ge)
+                        && v.compare(&b).is_some_and(std::cmp::Ordering::is_le)
+                }
+                _ => false,
             }
-            _ => false,
-        },
+        }
         _ => false,
     }
 }
@@ -324,9 +339,12 @@ fn check_filled(cx: &mut Checker<'_>) {
             && !cx.compatible(&metric.ty, &declared.0)
         {
             cx.report(
-                Diagnostic::new(Code::UnitMismatch, format!("`{column}` is {}, and `{from}` is {}", declared.0.name(), metric.ty.name()))
-                    .label(from.span, format!("this is {}", metric.ty.name()))
-                    .label(declared.1, format!("this is {}", declared.0.name())),
+                Diagnostic::new(
+                    Code::UnitMismatch,
+                    format!("`{column}` is {}, and `{from}` is {}", declared.0.name(), metric.ty.name()),
+                )
+                .label(from.span, format!("this is {}", metric.ty.name()))
+                .label(declared.1, format!("this is {}", declared.0.name())),
             );
         }
     }
@@ -408,7 +426,11 @@ impl<'a> Checker<'a> {
             Some(reason) => reason.text.clone(),
             None => {
                 if !head.broken {
-                    let name = if noun == "require" { "this requirement".to_owned() } else { format!("{noun} `{}`", head.name) };
+                    let name = if noun == "require" {
+                        "this requirement".to_owned()
+                    } else {
+                        format!("{noun} `{}`", head.name)
+                    };
                     self.report(
                         Diagnostic::at(Code::MissingFact, head.span, format!("{name} does not say why it exists"))
                             .help("add a line such as `because \"…\"` below it, in a sentence a board member accepts"),
@@ -438,7 +460,9 @@ impl<'a> Checker<'a> {
         match (left, right) {
             (Type::Percent, Type::Number | Type::Count) => "write a percent, such as 20%".into(),
             (Type::Number | Type::Count, Type::Percent) => "a ratio in percents is written `a as percent of b`".into(),
-            (Type::Points, Type::Percent) | (Type::Percent, Type::Points) => "a difference of percents is in points: write `3 points`".into(),
+            (Type::Points, Type::Percent) | (Type::Percent, Type::Points) => {
+                "a difference of percents is in points: write `3 points`".into()
+            }
             (Type::Money(c), Type::Number | Type::Count) => format!("write an amount in {c}, such as $100"),
             (Type::Money(a), Type::Money(b)) => format!("{a} and {b} never mix without a stated rate"),
             (Type::Duration, Type::Span) => "a length of time is exact: write it in hours or minutes".into(),
@@ -454,7 +478,9 @@ impl<'a> Checker<'a> {
     fn is_broken(&self, relation: Relation) -> bool {
         match relation {
             Relation::Contract(id) => self.is_broken_contract(id),
-            Relation::Pairs(id) => self.file.pairs.get(id.index()).is_none_or(|p| p.head.broken) || self.pairs[id.index()].is_none(),
+            Relation::Pairs(id) => {
+                self.file.pairs.get(id.index()).is_none_or(|p| p.head.broken) || self.pairs[id.index()].is_none()
+            }
         }
     }
 
@@ -482,7 +508,14 @@ impl<'a> Checker<'a> {
                     Some(noun) => format!("one row of it is called `{noun}`"),
                     None => format!("give its rows a word: `contract {word}, each a …`"),
                 };
-                self.report(Diagnostic::at(Code::WrongKind, word.span, format!("`{word}` is a contract, and a noun is needed here")).help(help));
+                self.report(
+                    Diagnostic::at(
+                        Code::WrongKind,
+                        word.span,
+                        format!("`{word}` is a contract, and a noun is needed here"),
+                    )
+                    .help(help),
+                );
                 return None;
             }
         }
@@ -496,8 +529,12 @@ impl<'a> Checker<'a> {
         let relation = self.noun(word)?;
         if matches!(relation, Relation::Contract(_)) {
             self.report(
-                Diagnostic::at(Code::WrongKind, word.span, format!("`{word}` is a row of a contract, and a pair is needed here"))
-                    .help("a reference to a row is a column: `venture_id  id of ventures`"),
+                Diagnostic::at(
+                    Code::WrongKind,
+                    word.span,
+                    format!("`{word}` is a row of a contract, and a pair is needed here"),
+                )
+                .help("a reference to a row is a column: `venture_id  id of ventures`"),
             );
             return None;
         }
@@ -508,7 +545,11 @@ impl<'a> Checker<'a> {
         match self.noun(word)? {
             Relation::Contract(id) => Some(id),
             Relation::Pairs(_) => {
-                self.report(Diagnostic::at(Code::WrongKind, word.span, format!("`{word}` is a derived pair, and a row of a contract is needed here")));
+                self.report(Diagnostic::at(
+                    Code::WrongKind,
+                    word.span,
+                    format!("`{word}` is a derived pair, and a row of a contract is needed here"),
+                ));
                 None
             }
         }
@@ -530,8 +571,12 @@ impl<'a> Checker<'a> {
         {
             let name = self.relation_name(relation);
             self.report(
-                Diagnostic::at(Code::WrongKind, word.span, format!("`{word}` is one row; rows are aggregated under the name of their contract"))
-                    .help(format!("write `{name}`")),
+                Diagnostic::at(
+                    Code::WrongKind,
+                    word.span,
+                    format!("`{word}` is one row; rows are aggregated under the name of their contract"),
+                )
+                .help(format!("write `{name}`")),
             );
             return None;
         }
@@ -541,7 +586,11 @@ impl<'a> Checker<'a> {
             && !contract.is_table()
         {
             let name = contract.name.clone();
-            self.report(Diagnostic::at(Code::WrongKind, word.span, format!("`{name}` describes a document, whose rows are not in the database")));
+            self.report(Diagnostic::at(
+                Code::WrongKind,
+                word.span,
+                format!("`{name}` describes a document, whose rows are not in the database"),
+            ));
             return None;
         }
         (!self.is_broken(relation)).then_some(relation)
@@ -562,32 +611,58 @@ impl<'a> Checker<'a> {
         }
     }
 
-    pub(crate) fn threshold_named(&mut self, word: &Word) -> Option<ThresholdId> {
-        self.names.of_kind(word, "a threshold", |k| if let Kind::Threshold(id) = k { Some(id) } else { None }, &mut self.diagnostics)
-    }
-
     pub(crate) fn gate_named(&mut self, word: &Word) -> Option<GateId> {
-        self.names.of_kind(word, "a gate", |k| if let Kind::Gate(id) = k { Some(id) } else { None }, &mut self.diagnostics)
+        self.names.of_kind(
+            word,
+            "a gate",
+            |k| if let Kind::Gate(id) = k { Some(id) } else { None },
+            &mut self.diagnostics,
+        )
     }
 
     pub(crate) fn trigger_named(&mut self, word: &Word) -> Option<u32> {
-        self.names.of_kind(word, "a trigger", |k| if let Kind::Trigger(id) = k { Some(id) } else { None }, &mut self.diagnostics)
+        self.names.of_kind(
+            word,
+            "a trigger",
+            |k| if let Kind::Trigger(id) = k { Some(id) } else { None },
+            &mut self.diagnostics,
+        )
     }
 
     pub(crate) fn rollback_named(&mut self, word: &Word) -> Option<u32> {
-        self.names.of_kind(word, "a rollback", |k| if let Kind::Rollback(id) = k { Some(id) } else { None }, &mut self.diagnostics)
+        self.names.of_kind(
+            word,
+            "a rollback",
+            |k| if let Kind::Rollback(id) = k { Some(id) } else { None },
+            &mut self.diagnostics,
+        )
     }
 
     pub(crate) fn report_named(&mut self, word: &Word) -> Option<u32> {
-        self.names.of_kind(word, "a report", |k| if let Kind::Report(id) = k { Some(id) } else { None }, &mut self.diagnostics)
+        self.names.of_kind(
+            word,
+            "a report",
+            |k| if let Kind::Report(id) = k { Some(id) } else { None },
+            &mut self.diagnostics,
+        )
     }
 
     pub(crate) fn metric_named(&mut self, word: &Word) -> Option<MetricId> {
-        self.names.of_kind(word, "a metric", |k| if let Kind::Metric(id) = k { Some(id) } else { None }, &mut self.diagnostics)
+        self.names.of_kind(
+            word,
+            "a metric",
+            |k| if let Kind::Metric(id) = k { Some(id) } else { None },
+            &mut self.diagnostics,
+        )
     }
 
     pub(crate) fn param_named(&mut self, word: &Word) -> Option<ParamId> {
-        self.names.of_kind(word, "a param", |k| if let Kind::Param(id) = k { Some(id) } else { None }, &mut self.diagnostics)
+        self.names.of_kind(
+            word,
+            "a param",
+            |k| if let Kind::Param(id) = k { Some(id) } else { None },
+            &mut self.diagnostics,
+        )
     }
 
     /// A metric, checked now if it was not yet. Nothing when it is wrong, which has been said then.
@@ -603,8 +678,12 @@ impl<'a> Checker<'a> {
         let written = &self.file.metrics[id.index()];
         if self.stack.len() >= MAX_METRIC_DEPTH {
             self.report(
-                Diagnostic::at(Code::TooDeep, written.head.span, format!("`{}` stands {MAX_METRIC_DEPTH} metrics deep", written.head.name))
-                    .help("let the rules read fewer metrics of metrics"),
+                Diagnostic::at(
+                    Code::TooDeep,
+                    written.head.span,
+                    format!("`{}` stands {MAX_METRIC_DEPTH} metrics deep", written.head.name),
+                )
+                .help("let the rules read fewer metrics of metrics"),
             );
             return None;
         }
@@ -627,7 +706,8 @@ impl<'a> Checker<'a> {
         let heads: Vec<&Head> = members.iter().map(|m| &self.file.metrics[m.index()].head).collect();
         let mut chain: Vec<String> = heads.iter().map(|h| h.name.to_string()).collect();
         chain.push(chain[0].clone());
-        let mut fault = Diagnostic::new(Code::Cycle, format!("`{}` depends on itself: {}", chain[0], chain.join(" reads ")));
+        let mut fault =
+            Diagnostic::new(Code::Cycle, format!("`{}` depends on itself: {}", chain[0], chain.join(" reads ")));
         for (i, head) in heads.iter().enumerate() {
             fault = fault.label(head.span, format!("reads `{}`", chain[i + 1]));
         }
@@ -640,10 +720,6 @@ impl<'a> Checker<'a> {
     pub(crate) fn later_filled(&mut self, from: &Word, _filter: Option<&Expr<Written>>, column: &Word, _span: &Span) {
         self.names.lookup(from, &mut self.diagnostics);
         self.filled.push((from.clone(), column.clone()));
-    }
-
-    pub(crate) fn is_role(&self, name: &str) -> bool {
-        self.settings.roles.as_ref().is_none_or(|r| r.contains_key(name))
     }
 
     /// A role, agent, channel or tool must stand in bylaws.toml, where that names any.
@@ -661,7 +737,9 @@ impl<'a> Checker<'a> {
         }
         let help = nearest(&word.text, known.iter().copied())
             .unwrap_or_else(|| format!("name it in bylaws.toml: `[{kind}s.{word}]`"));
-        self.report(Diagnostic::at(Code::UnknownParty, word.span, format!("bylaws.toml knows no {kind} `{word}`")).help(help));
+        self.report(
+            Diagnostic::at(Code::UnknownParty, word.span, format!("bylaws.toml knows no {kind} `{word}`")).help(help),
+        );
     }
 
     // ── paths ──
@@ -747,7 +825,8 @@ impl<'a> Checker<'a> {
             });
             let Some((hop, _, reached)) = named.cloned() else {
                 let known: Vec<String> = references.into_iter().map(|r| r.1).collect();
-                let fault = names::unknown(via, &format!("`{from_name}` has no reference"), known.iter().map(String::as_str));
+                let fault =
+                    names::unknown(via, &format!("`{from_name}` has no reference"), known.iter().map(String::as_str));
                 self.report(fault);
                 return None;
             };
@@ -761,8 +840,12 @@ impl<'a> Checker<'a> {
             Ok(hops) => Some(hops),
             Err(ways) if ways.is_empty() => {
                 self.report(
-                    Diagnostic::at(Code::NoPath, at, format!("no reference leads from a row of `{from_name}` to a {to_word}"))
-                        .help(format!("refer to it by a column: `{to_word}_id  id of …`")),
+                    Diagnostic::at(
+                        Code::NoPath,
+                        at,
+                        format!("no reference leads from a row of `{from_name}` to a {to_word}"),
+                    )
+                    .help(format!("refer to it by a column: `{to_word}_id  id of …`")),
                 );
                 None
             }
@@ -770,8 +853,12 @@ impl<'a> Checker<'a> {
                 let shown: Vec<String> = ways.iter().map(|w| w.join("'s ")).collect();
                 let first: Vec<String> = ways.iter().filter_map(|w| w.first()).map(|w| format!("`via {w}`")).collect();
                 self.report(
-                    Diagnostic::at(Code::Ambiguous, at, format!("several ways lead from `{from_name}` to a {to_word}: {}", listed(&shown, "and")))
-                        .help(format!("say which is meant: {}", listed(&first, "or"))),
+                    Diagnostic::at(
+                        Code::Ambiguous,
+                        at,
+                        format!("several ways lead from `{from_name}` to a {to_word}: {}", listed(&shown, "and")),
+                    )
+                    .help(format!("say which is meant: {}", listed(&first, "or"))),
                 );
                 None
             }
@@ -816,8 +903,12 @@ impl<'a> Checker<'a> {
             return Some(constant);
         }
         self.report(
-            Diagnostic::at(Code::UnitMismatch, e.span, format!("this is {}, and a length of time is needed", constant.ty.name()))
-                .help("write for example `24 hours` or `7 days`"),
+            Diagnostic::at(
+                Code::UnitMismatch,
+                e.span,
+                format!("this is {}, and a length of time is needed", constant.ty.name()),
+            )
+            .help("write for example `24 hours` or `7 days`"),
         );
         None
     }
@@ -845,24 +936,41 @@ impl<'a> Checker<'a> {
         let found = self.single(scope, 0, word).is_some();
         let faults = self.diagnostics.len() > before;
         self.diagnostics.truncate(before);
-        found || faults || self.names.get(&word.text).is_some_and(|e| e.broken || matches!(e.kind, Kind::Param(_) | Kind::Metric(_)))
+        found
+            || faults
+            || self
+                .names
+                .get(&word.text)
+                .is_some_and(|e| e.broken || matches!(e.kind, Kind::Param(_) | Kind::Metric(_)))
     }
 
     pub(crate) fn unknown_name(&mut self, scope: &Scope<'_>, word: &Word) {
         let mut known: Vec<String> = Vec::new();
         match scope.relation {
-            Some(Relation::Contract(id)) => known.extend(self.contracts[id.index()].columns.iter().map(|c| c.name.to_string())),
+            Some(Relation::Contract(id)) => {
+                known.extend(self.contracts[id.index()].columns.iter().map(|c| c.name.to_string()))
+            }
             Some(Relation::Pairs(_)) => known.extend(pairs::COLUMNS.iter().map(|c| (*c).to_owned())),
             None => {}
         }
         if self.is_broken_scope(scope) {
             return;
         }
-        known.extend(self.names.iter().filter(|(_, e)| matches!(e.kind, Kind::Metric(_) | Kind::Param(_) | Kind::Threshold(_) | Kind::Gate(_))).map(|(n, _)| n.to_owned()));
+        known.extend(
+            self.names
+                .iter()
+                .filter(|(_, e)| {
+                    matches!(e.kind, Kind::Metric(_) | Kind::Param(_) | Kind::Threshold(_) | Kind::Gate(_))
+                })
+                .map(|(n, _)| n.to_owned()),
+        );
         let mut fault = names::unknown(word, "nothing here is called", known.iter().map(String::as_str));
         if fault.help.as_ref().is_some_and(|h| h.starts_with("known are")) {
             fault.help = Some(match scope.relation {
-                Some(r) => format!("it is no column or metric of a {}, no metric of the portfolio and no param", self.row_word(r)),
+                Some(r) => format!(
+                    "it is no column or metric of a {}, no metric of the portfolio and no param",
+                    self.row_word(r)
+                ),
                 None => "it is no metric of the portfolio and no param".into(),
             });
         }
@@ -921,15 +1029,19 @@ impl<'a> Checker<'a> {
                         let words = ["met", "acceptable", "breached", "off", "unknown"];
                         Some((Binding::Threshold(id), Type::Words(words.iter().map(|w| (*w).into()).collect())))
                     }
-                    Kind::Gate(id) if !scope.params => {
-                        Some((Binding::Gate(id), Type::Words(["open", "closed", "unknown"].iter().map(|w| (*w).into()).collect())))
-                    }
+                    Kind::Gate(id) if !scope.params => Some((
+                        Binding::Gate(id),
+                        Type::Words(["open", "closed", "unknown"].iter().map(|w| (*w).into()).collect()),
+                    )),
                     kind => {
                         let needed = if scope.params { "a param" } else { "a column, a metric or a param" };
                         self.report(
-                            Diagnostic::new(Code::WrongKind, format!("`{word}` is {}, and {needed} is needed here", kind.word()))
-                                .label(word.span, "used here")
-                                .label(entry.span, "declared here"),
+                            Diagnostic::new(
+                                Code::WrongKind,
+                                format!("`{word}` is {}, and {needed} is needed here", kind.word()),
+                            )
+                            .label(word.span, "used here")
+                            .label(entry.span, "declared here"),
                         );
                         None
                     }
@@ -970,8 +1082,12 @@ impl<'a> Checker<'a> {
                 _ => {
                     let ways: Vec<String> = found.iter().map(|f| format!("`{}'s {word}`", f.1.join("'s "))).collect();
                     self.report(
-                        Diagnostic::at(Code::Ambiguous, word.span, format!("`{word}` could be {}", listed(&ways, "or")))
-                            .help("write the one that is meant"),
+                        Diagnostic::at(
+                            Code::Ambiguous,
+                            word.span,
+                            format!("`{word}` could be {}", listed(&ways, "or")),
+                        )
+                        .help("write the one that is meant"),
                     );
                     return None;
                 }
@@ -982,15 +1098,26 @@ impl<'a> Checker<'a> {
         None
     }
 
-    fn metric_binding(&mut self, scope: &Scope<'_>, depth: u8, id: MetricId, metric: &Metric, word: &Word) -> Option<(Binding, Type)> {
+    fn metric_binding(
+        &mut self,
+        scope: &Scope<'_>,
+        depth: u8,
+        id: MetricId,
+        metric: &Metric,
+        word: &Word,
+    ) -> Option<(Binding, Type)> {
         let made = |hops| Some((Binding::Metric { depth, hops, metric: id }, metric.ty.clone()));
         let Some(grain) = metric.grain else { return made(Vec::new()) };
         let Some(relation) = scope.relation else {
             let noun = self.row_word(grain);
             let rows = self.relation_name(grain);
             self.report(
-                Diagnostic::at(Code::GrainMismatch, word.span, format!("`{word}` is a value of each {noun}, and here one value of the portfolio is needed"))
-                    .help(format!("aggregate it in a metric of its own: `sum of {word} over {rows}`")),
+                Diagnostic::at(
+                    Code::GrainMismatch,
+                    word.span,
+                    format!("`{word}` is a value of each {noun}, and here one value of the portfolio is needed"),
+                )
+                .help(format!("aggregate it in a metric of its own: `sum of {word} over {rows}`")),
             );
             return None;
         };
@@ -1004,13 +1131,21 @@ impl<'a> Checker<'a> {
                 } else {
                     format!("no reference leads from a {here} to a {noun}: the two never meet in one line")
                 };
-                self.report(Diagnostic::at(Code::GrainMismatch, word.span, format!("`{word}` is a value of each {noun}, and the row here is a {here}")).help(help));
+                self.report(
+                    Diagnostic::at(
+                        Code::GrainMismatch,
+                        word.span,
+                        format!("`{word}` is a value of each {noun}, and the row here is a {here}"),
+                    )
+                    .help(help),
+                );
                 None
             }
             Err(ways) => {
                 let shown: Vec<String> = ways.iter().map(|w| format!("`{}'s {word}`", w.join("'s "))).collect();
                 self.report(
-                    Diagnostic::at(Code::Ambiguous, word.span, format!("`{word}` could be {}", listed(&shown, "or"))).help("write the one that is meant"),
+                    Diagnostic::at(Code::Ambiguous, word.span, format!("`{word}` could be {}", listed(&shown, "or")))
+                        .help("write the one that is meant"),
                 );
                 None
             }
@@ -1043,13 +1178,20 @@ impl<'a> Checker<'a> {
             return found;
         }
         if path.words.len() > MAX_HOPS + 1 {
-            self.report(Diagnostic::at(Code::TooDeep, first.span, "at most three references may be followed").help("give the value a metric of its own"));
+            self.report(
+                Diagnostic::at(Code::TooDeep, first.span, "at most three references may be followed")
+                    .help("give the value a metric of its own"),
+            );
             return None;
         }
         let Some(relation) = scope.relation.filter(|_| !scope.params) else {
             self.report(
-                Diagnostic::at(Code::NoPath, first.span, format!("there is no row here whose `{first}` could be asked"))
-                    .help("make the rule one of each row: `per NOUN`"),
+                Diagnostic::at(
+                    Code::NoPath,
+                    first.span,
+                    format!("there is no row here whose `{first}` could be asked"),
+                )
+                .help("make the rule one of each row: `per NOUN`"),
             );
             return None;
         };
@@ -1100,10 +1242,14 @@ impl<'a> Checker<'a> {
         }
         if !self.is_broken(at) && self.names.get(&last.text).is_none_or(|e| !e.broken) {
             let mut known: Vec<String> = match at {
-                Relation::Contract(id) => self.contracts[id.index()].columns.iter().map(|c| c.name.to_string()).collect(),
+                Relation::Contract(id) => {
+                    self.contracts[id.index()].columns.iter().map(|c| c.name.to_string()).collect()
+                }
                 Relation::Pairs(_) => pairs::COLUMNS.iter().map(|c| (*c).to_owned()).collect(),
             };
-            known.extend(self.names.iter().filter(|(_, e)| matches!(e.kind, Kind::Metric(_))).map(|(n, _)| n.to_owned()));
+            known.extend(
+                self.names.iter().filter(|(_, e)| matches!(e.kind, Kind::Metric(_))).map(|(n, _)| n.to_owned()),
+            );
             let what = format!("a {} has no column or metric", self.row_word(at));
             let fault = names::unknown(last, &what, known.iter().map(String::as_str));
             self.report(fault);
@@ -1123,14 +1269,20 @@ impl<'a> Checker<'a> {
         let Some(contract) = found else {
             let known: Vec<String> = scope.introduced.iter().map(|(n, _)| n.to_string()).collect();
             self.report(
-                Diagnostic::at(Code::StepOrder, noun.span, format!("no step above introduces a {noun}"))
-                    .help(nearest(&noun.text, known.iter().map(String::as_str)).unwrap_or_else(|| format!("a step such as `have AGENT propose a {noun}` must stand above"))),
+                Diagnostic::at(Code::StepOrder, noun.span, format!("no step above introduces a {noun}")).help(
+                    nearest(&noun.text, known.iter().map(String::as_str))
+                        .unwrap_or_else(|| format!("a step such as `have AGENT propose a {noun}` must stand above")),
+                ),
             );
             return None;
         };
         let [_, column] = &path.words[..] else {
             if path.words.len() == 1 {
-                self.report(Diagnostic::at(Code::NotACondition, noun.span, format!("the {noun} is a row; name one of its columns: `the {noun}'s …`")));
+                self.report(Diagnostic::at(
+                    Code::NotACondition,
+                    noun.span,
+                    format!("the {noun} is a row; name one of its columns: `the {noun}'s …`"),
+                ));
                 return None;
             }
             let binding = Path { its: false, the: false, words: path.words[1..].to_vec() };
@@ -1163,7 +1315,14 @@ impl<'a> Checker<'a> {
         } else {
             "compare it with something: `… is at least …`".to_owned()
         };
-        self.report(Diagnostic::at(Code::NotACondition, e.span, format!("this is {}, and something that holds or not is needed", checked.ty.name())).help(help));
+        self.report(
+            Diagnostic::at(
+                Code::NotACondition,
+                e.span,
+                format!("this is {}, and something that holds or not is needed", checked.ty.name()),
+            )
+            .help(help),
+        );
         None
     }
 
@@ -1184,23 +1343,33 @@ impl<'a> Checker<'a> {
             return Some(checked);
         }
         self.report(
-            Diagnostic::at(Code::UnitMismatch, e.span, format!("this is {}, and {} is needed", checked.ty.name(), ty.name()))
-                .help(format!("write it as {}", ty.name())),
+            Diagnostic::at(
+                Code::UnitMismatch,
+                e.span,
+                format!("this is {}, and {} is needed", checked.ty.name(), ty.name()),
+            )
+            .help(format!("write it as {}", ty.name())),
         );
         None
     }
 
     /// The right side of `is`, where words of the left side's type win.
     fn right_side(&mut self, scope: &Scope<'_>, e: &Expr<Written>, left: &Type) -> Option<Expr<Checked>> {
-        let text = |word: &Arc<str>, ty: Type| Some(Expr { kind: ExprKind::Literal(Value::Text(word.clone())), span: e.span, ty });
+        let text = |word: &Arc<str>, ty: Type| {
+            Some(Expr { kind: ExprKind::Literal(Value::Text(word.clone())), span: e.span, ty })
+        };
         match (&e.kind, left) {
             (ExprKind::Name(path), Type::Words(words)) if path.single().is_some() => {
                 let word = path.single()?;
                 if words.contains(&word.text) {
                     if matches!(self.names.get(&word.text).map(|e| e.kind), Some(Kind::Param(_))) {
                         self.report(
-                            Diagnostic::at(Code::WordIsParam, word.span, format!("`{word}` is a word here, though a param has the same name"))
-                                .help("rename the param, so that nobody reads one for the other"),
+                            Diagnostic::at(
+                                Code::WordIsParam,
+                                word.span,
+                                format!("`{word}` is a word here, though a param has the same name"),
+                            )
+                            .help("rename the param, so that nobody reads one for the other"),
                         );
                     }
                     return text(&word.text, left.clone());
@@ -1209,8 +1378,12 @@ impl<'a> Checker<'a> {
                     return self.value(scope, e);
                 }
                 self.report(
-                    Diagnostic::at(Code::UnknownWord, word.span, format!("it is never `{word}`: it is one of {}", listed(words, "or")))
-                        .help_if(nearest(&word.text, words.iter().map(|w| &**w))),
+                    Diagnostic::at(
+                        Code::UnknownWord,
+                        word.span,
+                        format!("it is never `{word}`: it is one of {}", listed(words, "or")),
+                    )
+                    .help_if(nearest(&word.text, words.iter().map(|w| &**w))),
                 );
                 None
             }
@@ -1219,8 +1392,12 @@ impl<'a> Checker<'a> {
                     return text(&word.text, left.clone());
                 }
                 self.report(
-                    Diagnostic::at(Code::UnknownWord, word.span, format!("it is never `{word}`: it is one of {}", listed(words, "or")))
-                        .help_if(nearest(&word.text, words.iter().map(|w| &**w))),
+                    Diagnostic::at(
+                        Code::UnknownWord,
+                        word.span,
+                        format!("it is never `{word}`: it is one of {}", listed(words, "or")),
+                    )
+                    .help_if(nearest(&word.text, words.iter().map(|w| &**w))),
                 );
                 None
             }
@@ -1243,9 +1420,11 @@ impl<'a> Checker<'a> {
         match &e.kind {
             ExprKind::Literal(literal) => {
                 if let Literal::Presence(p) = literal {
-                    self.report(
-                        Diagnostic::at(Code::NotACondition, e.span, format!("`{}` is asked of a value: `… is {}`", p.word(), p.word())),
-                    );
+                    self.report(Diagnostic::at(
+                        Code::NotACondition,
+                        e.span,
+                        format!("`{}` is asked of a value: `… is {}`", p.word(), p.word()),
+                    ));
                     return None;
                 }
                 let (value, ty) = self.literal_value(literal, e.span)?;
@@ -1286,8 +1465,13 @@ impl<'a> Checker<'a> {
             ExprKind::Presence(negated, presence, inner) => {
                 let left = self.value(scope, inner)?;
                 let word_is_unknown = *presence == Presence::Unknown;
-                if !word_is_unknown && matches!(left.kind, ExprKind::Literal(_) | ExprKind::Name(Binding::Param(_) | Binding::Now)) {
-                    self.report(Diagnostic::at(Code::NotACondition, inner.span, "this is always present").help("ask it of a column or a metric"));
+                if !word_is_unknown
+                    && matches!(left.kind, ExprKind::Literal(_) | ExprKind::Name(Binding::Param(_) | Binding::Now))
+                {
+                    self.report(
+                        Diagnostic::at(Code::NotACondition, inner.span, "this is always present")
+                            .help("ask it of a column or a metric"),
+                    );
                     return None;
                 }
                 holds(ExprKind::Presence(*negated, *presence, Box::new(left)))
@@ -1298,17 +1482,24 @@ impl<'a> Checker<'a> {
                 let (a, b) = (a?, b?);
                 let Some(ty) = arith_type(*op, &a.ty, &b.ty) else {
                     self.report(
-                        Diagnostic::new(Code::UnitMismatch, format!("{} {} {} has no meaning", a.ty.name(), op.words(), b.ty.name()))
-                            .label(b.span, format!("this is {}", b.ty.name()))
-                            .label(a.span, format!("this is {}", a.ty.name()))
-                            .help(self.arith_help(*op, &a.ty, &b.ty)),
+                        Diagnostic::new(
+                            Code::UnitMismatch,
+                            format!("{} {} {} has no meaning", a.ty.name(), op.words(), b.ty.name()),
+                        )
+                        .label(b.span, format!("this is {}", b.ty.name()))
+                        .label(a.span, format!("this is {}", a.ty.name()))
+                        .help(self.arith_help(*op, &a.ty, &b.ty)),
                     );
                     return None;
                 };
                 if matches!(op, Arith::Div | Arith::PercentOf) && self.expr_can_be_negative(&b) {
                     self.report(
-                        Diagnostic::at(Code::NegativeDivisor, b.span, "this divisor can be negative, which turns the meaning of the ratio around")
-                            .help("judge the sign in a case of its own before the ratio"),
+                        Diagnostic::at(
+                            Code::NegativeDivisor,
+                            b.span,
+                            "this divisor can be negative, which turns the meaning of the ratio around",
+                        )
+                        .help("judge the sign in a case of its own before the ratio"),
                     );
                 }
                 Some(Expr { kind: ExprKind::Arith(*op, Box::new(a), Box::new(b)), span: e.span, ty })
@@ -1335,7 +1526,9 @@ impl<'a> Checker<'a> {
     fn arith_help(&self, op: Arith, a: &Type, b: &Type) -> String {
         match (op, a, b) {
             (_, Type::Money(x), Type::Money(y)) if x != y => format!("{x} and {y} never mix without a stated rate"),
-            (Arith::Add | Arith::Sub, _, _) => "sums and differences are of one unit (percents also with points)".into(),
+            (Arith::Add | Arith::Sub, _, _) => {
+                "sums and differences are of one unit (percents also with points)".into()
+            }
             (Arith::Mul, _, _) => "multiply by a number or a percent, or a rate by hours".into(),
             _ => "divide like by like, or by a number; money by hours is a rate".into(),
         }
@@ -1355,8 +1548,12 @@ impl<'a> Checker<'a> {
         let ordered = left.ty.is_quantity() || matches!(left.ty, Type::Span | Type::Date | Type::Moment);
         if !ordered && !matches!(compare, Compare::Is | Compare::IsNot) {
             self.report(
-                Diagnostic::at(Code::UnitMismatch, left.span, format!("this is {}, which has no more and no less", left.ty.name()))
-                    .help("write `is` or `is not`"),
+                Diagnostic::at(
+                    Code::UnitMismatch,
+                    left.span,
+                    format!("this is {}, which has no more and no less", left.ty.name()),
+                )
+                .help("write `is` or `is not`"),
             );
             return None;
         }
@@ -1375,13 +1572,21 @@ impl<'a> Checker<'a> {
         let span = self.value(scope, &d.span)?;
         let timely = |t: &Type| matches!(t, Type::Date | Type::Moment);
         if !timely(&value.ty) {
-            self.report(Diagnostic::at(Code::BadTime, value.span, format!("this is {}, and a date or moment is needed", value.ty.name())));
+            self.report(Diagnostic::at(
+                Code::BadTime,
+                value.span,
+                format!("this is {}, and a date or moment is needed", value.ty.name()),
+            ));
             return None;
         }
         if !matches!(span.ty, Type::Duration | Type::Span) {
             self.report(
-                Diagnostic::at(Code::BadTime, span.span, format!("this is {}, and a length of time is needed", span.ty.name()))
-                    .help("write for example `3 days`"),
+                Diagnostic::at(
+                    Code::BadTime,
+                    span.span,
+                    format!("this is {}, and a length of time is needed", span.ty.name()),
+                )
+                .help("write for example `3 days`"),
             );
             return None;
         }
@@ -1391,7 +1596,11 @@ impl<'a> Checker<'a> {
             Anchor::Before(e) | Anchor::After(e) => {
                 let at = self.value(scope, e)?;
                 if !timely(&at.ty) {
-                    self.report(Diagnostic::at(Code::BadTime, at.span, format!("this is {}, and a date or moment is needed", at.ty.name())));
+                    self.report(Diagnostic::at(
+                        Code::BadTime,
+                        at.span,
+                        format!("this is {}, and a date or moment is needed", at.ty.name()),
+                    ));
                     return None;
                 }
                 if matches!(d.anchor, Anchor::Before(_)) { Anchor::Before(at) } else { Anchor::After(at) }
@@ -1403,7 +1612,9 @@ impl<'a> Checker<'a> {
     /// The stretch of time of an aggregate or `there is` over rows of a relation.
     pub(crate) fn window(&mut self, of: Relation, w: &Window<Written>) -> Option<Window<Checked>> {
         let Relation::Contract(id) = of else {
-            self.report(Diagnostic::at(Code::BadTime, w.span, "derived pairs have no date").help("leave out `within …`"));
+            self.report(
+                Diagnostic::at(Code::BadTime, w.span, "derived pairs have no date").help("leave out `within …`"),
+            );
             return None;
         };
         let column = match &w.by {
@@ -1414,8 +1625,9 @@ impl<'a> Checker<'a> {
                     if !self.is_broken_contract(id) {
                         let name = self.contracts[id.index()].name.clone();
                         self.report(
-                            Diagnostic::at(Code::BadTime, w.span, format!("rows of `{name}` have no date"))
-                                .help("say which column counts: `within … by COLUMN`, or `dated by COLUMN` in the contract"),
+                            Diagnostic::at(Code::BadTime, w.span, format!("rows of `{name}` have no date")).help(
+                                "say which column counts: `within … by COLUMN`, or `dated by COLUMN` in the contract",
+                            ),
                         );
                     }
                     return None;
@@ -1424,7 +1636,11 @@ impl<'a> Checker<'a> {
         };
         let ty = self.contracts[id.index()].columns[column as usize].ty.clone();
         if !matches!(ty, Type::Date | Type::Moment) {
-            self.report(Diagnostic::at(Code::BadTime, w.span, format!("this column is {}, and a date or moment is needed", ty.name())));
+            self.report(Diagnostic::at(
+                Code::BadTime,
+                w.span,
+                format!("this column is {}, and a date or moment is needed", ty.name()),
+            ));
             return None;
         }
         let kind = match &w.kind {
@@ -1447,9 +1663,13 @@ impl<'a> Checker<'a> {
             None => Tie::Anywhere,
             Some(here) => match &e.rows.via {
                 Some(via) => {
-                    let common = |cx: &Self, from: Relation| cx.references(from).into_iter().find(|(_, name, _)| *name == *via.text);
+                    let common = |cx: &Self, from: Relation| {
+                        cx.references(from).into_iter().find(|(_, name, _)| *name == *via.text)
+                    };
                     match (common(self, of), common(self, here)) {
-                        (Some((theirs, _, a)), Some((ours, _, b))) if a == b => Tie::Common { theirs: vec![theirs], ours: vec![ours] },
+                        (Some((theirs, _, a)), Some((ours, _, b))) if a == b => {
+                            Tie::Common { theirs: vec![theirs], ours: vec![ours] }
+                        }
                         _ => Tie::LeadHere(self.path(of, here, Some(via), e.rows.noun.span)?),
                     }
                 }
@@ -1457,8 +1677,12 @@ impl<'a> Checker<'a> {
                 None => {
                     let (noun, here) = (self.row_word(of), self.row_word(here));
                     self.report(
-                        Diagnostic::at(Code::NoPath, e.rows.noun.span, format!("no reference leads from a {noun} to the {here} of this line"))
-                            .help(format!("write `there is a {noun} anywhere …` if any {noun} counts")),
+                        Diagnostic::at(
+                            Code::NoPath,
+                            e.rows.noun.span,
+                            format!("no reference leads from a {noun} to the {here} of this line"),
+                        )
+                        .help(format!("write `there is a {noun} anywhere …` if any {noun} counts")),
                     );
                     return None;
                 }
@@ -1506,7 +1730,8 @@ impl<'a> Checker<'a> {
     pub(crate) fn no_bare_numbers(&mut self, e: &Expr<Written>, clause: &str) {
         let mut bare = Vec::new();
         e.walk(&mut |e| {
-            if let ExprKind::Literal(literal @ (Literal::Number(_) | Literal::Quantity(..) | Literal::Money(..))) = &e.kind
+            if let ExprKind::Literal(literal @ (Literal::Number(_) | Literal::Quantity(..) | Literal::Money(..))) =
+                &e.kind
                 && !literal.is_zero()
             {
                 bare.push(e.span);
@@ -1514,8 +1739,12 @@ impl<'a> Checker<'a> {
         });
         for span in bare {
             self.report(
-                Diagnostic::at(Code::BareNumber, span, format!("a bare number in `{clause}` cannot be tuned and says nothing of its reason"))
-                    .help("name it: `param NAME = VALUE, from LEAST to GREATEST` with a `because`"),
+                Diagnostic::at(
+                    Code::BareNumber,
+                    span,
+                    format!("a bare number in `{clause}` cannot be tuned and says nothing of its reason"),
+                )
+                .help("name it: `param NAME = VALUE, from LEAST to GREATEST` with a `because`"),
             );
         }
     }
@@ -1610,9 +1839,4 @@ pub fn arith_type(op: Arith, a: &Type, b: &Type) -> Option<Type> {
             _ => return None,
         },
     })
-}
-
-/// The unit of a shift, for callers that have the metric.
-pub fn shift_words(shift: Shift) -> &'static str {
-    shift.words()
 }

@@ -773,8 +773,12 @@ pub(crate) fn window(node: &Node<'_>, faults: &mut Vec<Diagnostic>) -> Window<Wr
                             (Some(count @ 1..=1200), Some(period)) => WindowKind::LastClosed(count, period),
                             _ => {
                                 faults.push(
-                                    Diagnostic::at(Code::BadLiteral, inner.span(), "this is no number of closed periods")
-                                        .help("write for example `12 closed months`, from 1 to 1,200"),
+                                    Diagnostic::at(
+                                        Code::BadLiteral,
+                                        inner.span(),
+                                        "this is no number of closed periods",
+                                    )
+                                    .help("write for example `12 closed months`, from 1 to 1,200"),
                                 );
                                 WindowKind::This(Period::Month)
                             }
@@ -882,10 +886,9 @@ pub(crate) fn range(node: &Node<'_>, faults: &mut Vec<Diagnostic>) -> (Option<Ex
     let low = amounts.next().map(|a| amount(&a, faults));
     let high = amounts.next().map(|a| amount(&a, faults));
     let low = match (low, &high) {
-        (
-            Some(Expr { kind: ExprKind::Literal(low), span, .. }),
-            Some(Expr { kind: ExprKind::Literal(high), .. }),
-        ) => Some(Expr { kind: ExprKind::Literal(low.with_unit_of(high)), span, ty: () }),
+        (Some(Expr { kind: ExprKind::Literal(low), span, .. }), Some(Expr { kind: ExprKind::Literal(high), .. })) => {
+            Some(Expr { kind: ExprKind::Literal(low.with_unit_of(high)), span, ty: () })
+        }
         (low, _) => low,
     };
     (low, high)
@@ -940,7 +943,10 @@ pub(crate) fn literal(node: &Node<'_>) -> Result<Literal, String> {
             let hourly = each.as_deref().is_some_and(|e| e.ends_with("hour"));
             let period = each.as_deref().and_then(|e| Period::parse(e.rsplit([' ', '\n']).next().unwrap_or("")));
             if period.is_some_and(|p| p != Period::Day) {
-                return Err(format!("`{}`: a rate is by the hour or by the day, which have a fixed length", inner.text()));
+                return Err(format!(
+                    "`{}`: a rate is by the hour or by the day, which have a fixed length",
+                    inner.text()
+                ));
             }
             Ok(Literal::Money(n, sign, period, hourly))
         }

@@ -194,25 +194,42 @@ impl Names {
     }
 
     /// The name as one kind of thing; says so when it is none.
-    pub fn of_kind<T>(&self, word: &Word, what: &str, pick: impl Fn(Kind) -> Option<T>, diagnostics: &mut Vec<Diagnostic>) -> Option<T> {
+    pub fn of_kind<T>(
+        &self,
+        word: &Word,
+        what: &str,
+        pick: impl Fn(Kind) -> Option<T>,
+        diagnostics: &mut Vec<Diagnostic>,
+    ) -> Option<T> {
         match self.by_name.get(&word.text) {
             Some(entry) if entry.broken && (matches!(entry.kind, Kind::Anything) || pick(entry.kind).is_some()) => {
-                if matches!(entry.kind, Kind::Anything) { None } else { pick(entry.kind).filter(|_| matches!(entry.kind, Kind::Contract(_))) }
+                if matches!(entry.kind, Kind::Anything) {
+                    None
+                } else {
+                    pick(entry.kind).filter(|_| matches!(entry.kind, Kind::Contract(_)))
+                }
             }
             Some(entry) => {
                 let found = pick(entry.kind);
                 if found.is_none() {
                     diagnostics.push(
-                        Diagnostic::new(Code::WrongKind, format!("`{word}` is {}, and {what} is needed here", entry.kind.word()))
-                            .label(word.span, "used here")
-                            .label(entry.span, "declared here"),
+                        Diagnostic::new(
+                            Code::WrongKind,
+                            format!("`{word}` is {}, and {what} is needed here", entry.kind.word()),
+                        )
+                        .label(word.span, "used here")
+                        .label(entry.span, "declared here"),
                     );
                 }
                 found
             }
             None => {
                 let known = self.by_name.iter().filter(|(_, e)| pick(e.kind).is_some()).map(|(n, _)| &**n);
-                diagnostics.push(unknown(word, &format!("there is no {} called", what.trim_start_matches("a ").trim_start_matches("an ")), known));
+                diagnostics.push(unknown(
+                    word,
+                    &format!("there is no {} called", what.trim_start_matches("a ").trim_start_matches("an ")),
+                    known,
+                ));
                 None
             }
         }
@@ -228,6 +245,7 @@ impl Names {
 pub fn unknown<'a>(word: &Word, what: &str, known: impl Iterator<Item = &'a str>) -> Diagnostic {
     let mut known: Vec<&str> = known.collect();
     known.sort_unstable();
-    let few = (known.len() <= 12 && !known.is_empty()).then(|| format!("known are {}", crate::value::listed(&known, "and")));
+    let few =
+        (known.len() <= 12 && !known.is_empty()).then(|| format!("known are {}", crate::value::listed(&known, "and")));
     Diagnostic::at(Code::UnknownName, word.span, format!("{what} `{word}`")).help_if(nearest(&word.text, known).or(few))
 }

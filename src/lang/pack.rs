@@ -6,7 +6,8 @@ use super::check::{Checker, Slot};
 use super::expr::{ContractId, GateId, MetricId, PairsId, ParamId, Relation, ThresholdId};
 use super::item::{
     contract::Contract, decision::Decision, gate::Gate, metric::Metric, pairs::Pairs, param::Param, report::Report,
-    require::Require, rollback::Rollback, settings::Profile, stage::Stage, test::Test, threshold::Threshold, trigger::Trigger,
+    require::Require, rollback::Rollback, settings::Profile, stage::Stage, test::Test, threshold::Threshold,
+    trigger::Trigger,
 };
 use crate::settings::Settings;
 use crate::value::Value;
@@ -140,8 +141,12 @@ impl Pack {
     pub fn hop_target(&self, from: Relation, hop: super::expr::Hop) -> Option<Relation> {
         use super::expr::Hop;
         match (from, hop) {
-            (Relation::Contract(id), Hop::Column(c)) => self.contract(id).columns.get(c as usize)?.refers.map(Relation::Contract),
-            (Relation::Contract(id), Hop::Link(l)) => self.contract(id).links.get(l as usize).map(|l| Relation::Pairs(l.pairs)),
+            (Relation::Contract(id), Hop::Column(c)) => {
+                self.contract(id).columns.get(c as usize)?.refers.map(Relation::Contract)
+            }
+            (Relation::Contract(id), Hop::Link(l)) => {
+                self.contract(id).links.get(l as usize).map(|l| Relation::Pairs(l.pairs))
+            }
             (Relation::Pairs(id), Hop::Column(0 | 1)) => Some(Relation::Contract(self.pair(id).of)),
             (Relation::Pairs(_), _) => None,
         }

@@ -1,8 +1,8 @@
 //! Arrow 1, text to items. It cannot fail: what does not read is a diagnostic, the rest is read.
 
 use super::item::{
-    File, Head, Noun, Parsed, contract, decision, gate, metric, pairs, param, report, require, rollback, settings, stage,
-    test, threshold, trigger,
+    File, Head, Noun, Parsed, contract, decision, gate, metric, pairs, param, report, require, rollback, settings,
+    stage, test, threshold, trigger,
 };
 use super::syntax::{Block, Facts, Line, Node, Rule, Word, layout};
 use crate::diagnostic::{Code, Diagnostic, nearest};
@@ -32,8 +32,10 @@ fn item(file: &mut File, sources: &Sources, block: &Block, faults: &mut Vec<Diag
         let known = Noun::ALL.iter().map(|n| n.word());
         let list: Vec<&str> = known.clone().collect();
         faults.push(
-            Diagnostic::at(Code::UnknownNoun, span, format!("`{first}` opens no block"))
-                .help(nearest(first, known).unwrap_or_else(|| format!("a block begins with {}", crate::value::listed(&list, "or")))),
+            Diagnostic::at(Code::UnknownNoun, span, format!("`{first}` opens no block")).help(
+                nearest(first, known)
+                    .unwrap_or_else(|| format!("a block begins with {}", crate::value::listed(&list, "or"))),
+            ),
         );
         // A misspelt noun still declares its name, so that its uses are not held against it.
         file.unknown.extend(second_word(&facts, block.head.span));
@@ -109,7 +111,8 @@ fn second_word(facts: &Facts<'_>, head: Span) -> Option<Word> {
     let text = facts.text(head);
     let from = text.find(char::is_whitespace)?;
     let start = from + (text[from..].len() - text[from..].trim_start().len());
-    let end = text[start..].find(|c: char| !(c.is_alphanumeric() || c == '_' || c == '-')).map_or(text.len(), |i| start + i);
+    let end =
+        text[start..].find(|c: char| !(c.is_alphanumeric() || c == '_' || c == '-')).map_or(text.len(), |i| start + i);
     (end > start).then(|| Word {
         text: text[start..end].into(),
         span: Span { file: head.file, start: head.start + start as u32, end: head.start + end as u32 },
@@ -130,7 +133,8 @@ fn fact<'s>(facts: &mut Facts<'s>, noun: Noun, line: &Line) -> Result<Node<'s>, 
     // A second look: a fact of another noun is better called that.
     if fault.code == Code::Syntax && fault.span().is_some_and(|s| s.start <= line.span.start + text.len() as u32) {
         let mut others: Vec<&str> = Vec::new();
-        for other in Noun::ALL.iter().filter(|n| **n != noun && !matches!(n, Noun::Test | Noun::Gate | Noun::Contract)) {
+        for other in Noun::ALL.iter().filter(|n| **n != noun && !matches!(n, Noun::Test | Noun::Gate | Noun::Contract))
+        {
             if facts.parse(other.fact_rule(), line.span).is_ok() {
                 others.push(other.word());
             }
@@ -167,7 +171,19 @@ fn fact<'s>(facts: &mut Facts<'s>, noun: Noun, line: &Line) -> Result<Node<'s>, 
 /// The words with which the facts of a noun begin.
 fn first_words(noun: Noun) -> &'static [&'static str] {
     match noun {
-        Noun::Contract => &["because", "one row per", "dated by", "in force from", "fresh within", "at least", "on violation", "belongs to", "changes", "stored in", "filled from"],
+        Noun::Contract => &[
+            "because",
+            "one row per",
+            "dated by",
+            "in force from",
+            "fresh within",
+            "at least",
+            "on violation",
+            "belongs to",
+            "changes",
+            "stored in",
+            "filled from",
+        ],
         Noun::Pairs => &["because", "where", "sharing", "found in", "at most"],
         Noun::Param => &["because", "category"],
         Noun::Require | Noun::Set => &["because"],
@@ -177,15 +193,64 @@ fn first_words(noun: Noun) -> &'static [&'static str] {
         Noun::Gate => &["because", "formerly", "there is", "every contract"],
         Noun::Stage => &["because", "mode", "runs while", "takes the baseline on entry", "substage"],
         Noun::Trigger => &[
-            "because", "when", "clear when", "unless", "check", "once within", "severity", "mode", "depth at most", "end as", "record",
-            "set", "have", "tell", "ask", "apply", "undo", "restore", "send", "fire", "enter", "publish", "acts on", "after", "formerly",
+            "because",
+            "when",
+            "clear when",
+            "unless",
+            "check",
+            "once within",
+            "severity",
+            "mode",
+            "depth at most",
+            "end as",
+            "record",
+            "set",
+            "have",
+            "tell",
+            "ask",
+            "apply",
+            "undo",
+            "restore",
+            "send",
+            "fire",
+            "enter",
+            "publish",
+            "acts on",
+            "after",
+            "formerly",
         ],
         Noun::Rollback => &[
-            "because", "when", "check", "severity", "ask", "set", "restore", "record", "verify", "afterwards", "watch", "tell", "send", "formerly",
+            "because",
+            "when",
+            "check",
+            "severity",
+            "ask",
+            "set",
+            "restore",
+            "record",
+            "verify",
+            "afterwards",
+            "watch",
+            "tell",
+            "send",
+            "formerly",
         ],
         Noun::Decision => &["because", "runs by itself"],
         Noun::Report => &["because", "show", "list", "draw", "have"],
-        Noun::Test => &["because", "now is", "given", "write", "remove", "set", "apply profile", "after", "on", "stage", "begins as", "expect"],
+        Noun::Test => &[
+            "because",
+            "now is",
+            "given",
+            "write",
+            "remove",
+            "set",
+            "apply profile",
+            "after",
+            "on",
+            "stage",
+            "begins as",
+            "expect",
+        ],
     }
 }
 

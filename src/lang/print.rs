@@ -18,7 +18,9 @@ pub fn expr(pack: &Pack, e: &Expr<Checked>) -> String {
         _ => expr(pack, e),
     };
     match &e.kind {
-        ExprKind::Literal(Value::Text(text)) if !text.chars().all(|c| c.is_alphanumeric() || c == '_') => format!("\"{text}\""),
+        ExprKind::Literal(Value::Text(text)) if !text.chars().all(|c| c.is_alphanumeric() || c == '_') => {
+            format!("\"{text}\"")
+        }
         ExprKind::Literal(value) => value.show(&e.ty),
         ExprKind::Name(b) => binding(pack, b, None),
         ExprKind::Not(e) => format!("not ({})", expr(pack, e)),
@@ -59,7 +61,11 @@ pub fn expr(pack: &Pack, e: &Expr<Checked>) -> String {
         }
         ExprKind::Holds(all) => {
             let names: Vec<&str> = all.iter().map(|id| &*pack.contract(*id).name).collect();
-            if names.len() == 1 { format!("contract {} holds", names[0]) } else { format!("the contracts {} hold", listed(&names, "and")) }
+            if names.len() == 1 {
+                format!("contract {} holds", names[0])
+            } else {
+                format!("the contracts {} hold", listed(&names, "and"))
+            }
         }
         ExprKind::Answered(who, answer) => {
             let who: Vec<&str> = who.iter().map(|w| &*w.text).collect();
@@ -118,7 +124,9 @@ fn binding(pack: &Pack, b: &Binding, from: Option<Relation>) -> String {
         text
     };
     match b {
-        Binding::Column { depth, hops, of, column: c } => format!("{}{}", through(*depth, hops, *of, from), column(pack, *of, *c)),
+        Binding::Column { depth, hops, of, column: c } => {
+            format!("{}{}", through(*depth, hops, *of, from), column(pack, *of, *c))
+        }
         Binding::Metric { depth, hops, metric } => {
             let metric = pack.metric(*metric);
             match metric.grain {

@@ -92,7 +92,11 @@ impl<'i> Node<'i> {
         let span = self.pair.as_span();
         // A rule may have eaten blanks before it found that nothing follows.
         let trimmed = span.as_str().trim_end().len();
-        Span { file: self.file, start: self.base + span.start() as u32, end: self.base + (span.start() + trimmed) as u32 }
+        Span {
+            file: self.file,
+            start: self.base + span.start() as u32,
+            end: self.base + (span.start() + trimmed) as u32,
+        }
     }
 
     pub(crate) fn text(&self) -> &'i str {
@@ -128,10 +132,10 @@ impl<'i> Node<'i> {
 
     /// The n-th name child; an empty word where the grammar has none, which cannot be declared.
     pub(crate) fn name(&self, n: usize) -> Word {
-        self.children().filter(|c| c.rule() == Rule::name).nth(n).map_or_else(
-            || Word { text: "".into(), span: self.span() },
-            |c| c.word(),
-        )
+        self.children()
+            .filter(|c| c.rule() == Rule::name)
+            .nth(n)
+            .map_or_else(|| Word { text: "".into(), span: self.span() }, |c| c.word())
     }
 
     /// The text between the quotes of a title child.
@@ -249,14 +253,14 @@ impl<'s> Facts<'s> {
             ));
         }
         match grammar::Grammar::parse(rule, slice) {
-            Ok(mut pairs) => pairs.next().map(|pair| Node { pair, file: span.file, base: span.start }).ok_or_else(|| {
-                Box::new(Diagnostic::at(Code::Syntax, span, "this line is empty"))
-            }),
+            Ok(mut pairs) => pairs
+                .next()
+                .map(|pair| Node { pair, file: span.file, base: span.start })
+                .ok_or_else(|| Box::new(Diagnostic::at(Code::Syntax, span, "this line is empty"))),
             Err(error) => {
                 let at = error_offset(&error);
                 self.explained += 1;
-                let expected =
-                    if self.explained > MAX_DETAILED { Vec::new() } else { expected(rule, slice, at) };
+                let expected = if self.explained > MAX_DETAILED { Vec::new() } else { expected(rule, slice, at) };
                 Err(Box::new(explain(slice, at, &expected, &place, &error)))
             }
         }
@@ -400,13 +404,10 @@ fn explain(
         format!("`{word}` stands where {list} is expected")
     };
     let newline_before = slice[..word_at].trim_end_matches(' ').ends_with('\n');
-    let help = nearest(word, first_words)
-        .or_else(|| phrase.map(|p| format!("did you mean `{p}`?")))
-        .or_else(|| {
-            newline_before.then(|| {
-                "a line indented by 4 or more goes on with the line above; facts are indented by 2".to_owned()
-            })
-        });
+    let help = nearest(word, first_words).or_else(|| phrase.map(|p| format!("did you mean `{p}`?"))).or_else(|| {
+        newline_before
+            .then(|| "a line indented by 4 or more goes on with the line above; facts are indented by 2".to_owned())
+    });
     Diagnostic::at(Code::Syntax, place(word_at, word_at + length), message).help_if(help)
 }
 

@@ -4,8 +4,8 @@ use std::sync::Arc;
 
 use super::super::check::{Checker, Scope};
 use super::super::expr::{
-    Checked, ContractId, Expr, ExprKind, Hop, Relation, Written as AsWritten, amount, amount_of, choices, expr_of, filter,
-    range,
+    Checked, ContractId, Expr, ExprKind, Hop, Relation, Written as AsWritten, amount, amount_of, choices, expr_of,
+    filter, range,
 };
 use super::super::syntax::{Node, Rule, Word};
 use super::step;
@@ -121,7 +121,10 @@ pub(crate) fn parse(parsed: Parsed<'_>, faults: &mut Vec<Diagnostic>) -> Written
         format: head_child(Rule::as_format).map(|e| e.name(0)),
         kept: head_child(Rule::k_kept_by_bylaws).is_some(),
         proposed_by: head_child(Rule::proposed_by).map(|e| e.name(0)),
-        changes: parsed.all(Rule::changes).flat_map(|c| c.child(Rule::names).map(|n| n.words()).unwrap_or_default()).collect(),
+        changes: parsed
+            .all(Rule::changes)
+            .flat_map(|c| c.child(Rule::names).map(|n| n.words()).unwrap_or_default())
+            .collect(),
         row_key: row_key.map(|n| (n.child(Rule::names).map(|n| n.words()).unwrap_or_default(), n.span())),
         dated: dated.map(|n| n.name(0)),
         valid: valid.map(|n| (n.name(0), n.name(1))),
@@ -139,7 +142,12 @@ pub(crate) fn parse(parsed: Parsed<'_>, faults: &mut Vec<Diagnostic>) -> Written
         }),
         links: parsed
             .all(Rule::links)
-            .map(|n| WrittenLink { noun: n.name(0), first: n.name(1), second: n.name(2), kind: n.words().get(3).cloned() })
+            .map(|n| WrittenLink {
+                noun: n.name(0),
+                first: n.name(1),
+                second: n.name(2),
+                kind: n.words().get(3).cloned(),
+            })
             .collect(),
         stored_in: stored_in.and_then(|n| n.title()),
         filled_from: filled_from.map(|n| (n.name(0), n.child(Rule::filter).map(|f| filter(&f, faults)))),
@@ -468,10 +476,11 @@ fn declare_column(cx: &mut Checker<'_>, written: &WrittenColumn) -> Column {
             "hours" | "minutes" => Type::Duration,
             other => {
                 cx.report(
-                    Diagnostic::at(Code::UnknownName, word.span, format!("`{other}` is no type of a column"))
-                        .help(nearest(other, KINDS).unwrap_or_else(|| {
+                    Diagnostic::at(Code::UnknownName, word.span, format!("`{other}` is no type of a column")).help(
+                        nearest(other, KINDS).unwrap_or_else(|| {
                             format!("types are {}, yes or no, one of …, list of …", KINDS.join(", "))
-                        })),
+                        }),
+                    ),
                 );
                 Type::Text
             }
@@ -495,15 +504,17 @@ fn declare_column(cx: &mut Checker<'_>, written: &WrittenColumn) -> Column {
             }
             (Node0::Titles(titles), Type::Words(words)) => {
                 let message = format!("{} words are stored as {} texts", words.len(), titles.len());
-                cx.report(Diagnostic::at(Code::UnitMismatch, *span, message).help("give one text for each word, in their order"));
+                cx.report(
+                    Diagnostic::at(Code::UnitMismatch, *span, message)
+                        .help("give one text for each word, in their order"),
+                );
                 Encoding::Plain
             }
             _ => {
                 let message = format!("a column of type {} cannot be stored so", ty.name());
-                cx.report(
-                    Diagnostic::at(Code::UnitMismatch, *span, message)
-                        .help("money is stored as cents, percents as fraction or basis points, words as \"TEXT\", \"TEXT\""),
-                );
+                cx.report(Diagnostic::at(Code::UnitMismatch, *span, message).help(
+                    "money is stored as cents, percents as fraction or basis points, words as \"TEXT\", \"TEXT\"",
+                ));
                 Encoding::Plain
             }
         },
@@ -529,7 +540,10 @@ fn declare_column(cx: &mut Checker<'_>, written: &WrittenColumn) -> Column {
             Limit::NotInTheFuture => {
                 if !matches!(column.ty, Type::Date | Type::Moment) {
                     let message = format!("`{}` is no time, so it is never in the future", written.name);
-                    cx.report(Diagnostic::at(Code::BadTime, *span, message).help("only a date or a moment can be `not in the future`"));
+                    cx.report(
+                        Diagnostic::at(Code::BadTime, *span, message)
+                            .help("only a date or a moment can be `not in the future`"),
+                    );
                 }
                 column.not_future = true;
             }
@@ -552,8 +566,12 @@ pub(crate) fn check(cx: &mut Checker<'_>, id: ContractId, written: &Written) {
         cx.contracts[id.index()].key = key;
     } else if cx.contracts[id.index()].is_table() && !written.head.broken {
         cx.report(
-            Diagnostic::at(Code::MissingFact, written.head.span, format!("contract `{}` does not say what names a row", written.head.name))
-                .help("add a line such as `one row per id`"),
+            Diagnostic::at(
+                Code::MissingFact,
+                written.head.span,
+                format!("contract `{}` does not say what names a row", written.head.name),
+            )
+            .help("add a line such as `one row per id`"),
         );
     }
     if let Some(word) = &written.dated
@@ -608,8 +626,12 @@ pub(crate) fn check_promises(cx: &mut Checker<'_>, id: ContractId, written: &Wri
         let volume = written.volume.iter().any(|v| v.span == promise.span);
         if cx.contracts[id.index()].dated.is_none() && !written.head.broken {
             cx.report(
-                Diagnostic::at(Code::BadTime, promise.span, format!("`{}` has no date, so its age cannot be judged", written.head.name))
-                    .help("say which column is its time: `dated by COLUMN`"),
+                Diagnostic::at(
+                    Code::BadTime,
+                    promise.span,
+                    format!("`{}` has no date, so its age cannot be judged", written.head.name),
+                )
+                .help("say which column is its time: `dated by COLUMN`"),
             );
         }
         let within = cx.length(&promise.limit);
@@ -638,8 +660,12 @@ pub(crate) fn check_promises(cx: &mut Checker<'_>, id: ContractId, written: &Wri
             }
             (Some(filter), None) => {
                 cx.report(
-                    Diagnostic::at(Code::NoPath, filter.span, "this promise is about the contract as a whole, so there is no row to ask")
-                        .help("say for whom it is made: `per NOUN`"),
+                    Diagnostic::at(
+                        Code::NoPath,
+                        filter.span,
+                        "this promise is about the contract as a whole, so there is no row to ask",
+                    )
+                    .help("say for whom it is made: `per NOUN`"),
                 );
                 continue;
             }
@@ -665,7 +691,8 @@ fn check_limits(cx: &mut Checker<'_>, id: ContractId, own: Relation, written: &W
                     let message =
                         format!("`{}` is {} and cannot be compared with {}", written.name, ty.name(), bound.ty.name());
                     cx.report(
-                        Diagnostic::at(Code::UnitMismatch, e.span, message).help(format!("write the bound as {}", ty.name())),
+                        Diagnostic::at(Code::UnitMismatch, e.span, message)
+                            .help(format!("write the bound as {}", ty.name())),
                     );
                     continue;
                 }
@@ -678,18 +705,26 @@ fn check_limits(cx: &mut Checker<'_>, id: ContractId, own: Relation, written: &W
             }
             Limit::NotEmpty if !matches!(ty, Type::Text | Type::Id(_)) => {
                 cx.report(
-                    Diagnostic::at(Code::UnitMismatch, *span, format!("`{}` is {}, which is never an empty text", written.name, ty.name()))
-                        .help("only text can be `not empty`; a column that may be missing is `optional`"),
+                    Diagnostic::at(
+                        Code::UnitMismatch,
+                        *span,
+                        format!("`{}` is {}, which is never an empty text", written.name, ty.name()),
+                    )
+                    .help("only text can be `not empty`; a column that may be missing is `optional`"),
                 );
             }
             _ => {}
         }
     }
     let [low, high] = bounds;
-    if let (Some(Expr { kind: ExprKind::Literal(a), .. }), Some(Expr { kind: ExprKind::Literal(b), span, .. })) = (&low, &high)
+    if let (Some(Expr { kind: ExprKind::Literal(a), .. }), Some(Expr { kind: ExprKind::Literal(b), span, .. })) =
+        (&low, &high)
         && a.compare(b) == Some(std::cmp::Ordering::Greater)
     {
-        cx.report(Diagnostic::at(Code::EmptyRange, *span, "the range ends before it begins").help("write the smaller bound first"));
+        cx.report(
+            Diagnostic::at(Code::EmptyRange, *span, "the range ends before it begins")
+                .help("write the smaller bound first"),
+        );
     }
     let column = &mut cx.contracts[id.index()].columns[index as usize];
     column.low = low;
@@ -704,8 +739,12 @@ fn check_filled(cx: &mut Checker<'_>, written: &Written) {
             None if written.to.is_some() && written.filled_from.is_none() => {
                 if !matches!(column.kind, WrittenKind::ListOf(_)) {
                     cx.report(
-                        Diagnostic::at(Code::MissingFact, column.name.span, format!("nothing says from what `{}` is filled", column.name))
-                            .help("write `from METRIC` after its type"),
+                        Diagnostic::at(
+                            Code::MissingFact,
+                            column.name.span,
+                            format!("nothing says from what `{}` is filled", column.name),
+                        )
+                        .help("write `from METRIC` after its type"),
                     );
                 }
             }

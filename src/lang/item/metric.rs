@@ -4,8 +4,8 @@ use std::sync::Arc;
 
 use super::super::check::{Checker, Scope};
 use super::super::expr::{
-    Checked, Expr, ExprKind, Literal, MetricId, Path, Relation, Rows, Stage, Tie, Window, WindowKind, Written as AsWritten,
-    expr_of, filter, literal, operand_of, range, sum, window,
+    Checked, Expr, ExprKind, Literal, MetricId, Path, Relation, Rows, Stage, Tie, Window, WindowKind,
+    Written as AsWritten, expr_of, filter, literal, operand_of, range, sum, window,
 };
 use super::super::syntax::{Node, Rule, Word};
 use super::{Head, Parsed};
@@ -270,8 +270,12 @@ fn definition_of(node: &Node<'_>, faults: &mut Vec<Diagnostic>) -> Option<Defini
                         Ok(n @ 1..=99) => Fold::Percentile(n),
                         _ => {
                             faults.push(
-                                Diagnostic::at(Code::BadLiteral, f.span(), format!("there is no {digits}th percentile"))
-                                    .help("percentiles go from the 1st to the 99th"),
+                                Diagnostic::at(
+                                    Code::BadLiteral,
+                                    f.span(),
+                                    format!("there is no {digits}th percentile"),
+                                )
+                                .help("percentiles go from the 1st to the 99th"),
                             );
                             Fold::Median
                         }
@@ -317,9 +321,9 @@ fn moment_of(node: &Node<'_>) -> Option<MomentOf<AsWritten>> {
     let moment = node.child(Rule::moment)?;
     let inner = moment.only();
     let written = match inner.rule() {
-        Rule::previous => {
-            WrittenMoment::Previous(inner.child(Rule::period).and_then(|p| Period::parse(p.text())).unwrap_or(Period::Month))
-        }
+        Rule::previous => WrittenMoment::Previous(
+            inner.child(Rule::period).and_then(|p| Period::parse(p.text())).unwrap_or(Period::Month),
+        ),
         Rule::ago_moment => WrittenMoment::Ago(literal(&inner.child(Rule::quantity)?).ok()?),
         Rule::date => WrittenMoment::Date(literal(&inner).unwrap_or(Literal::Truth(false))),
         _ => WrittenMoment::Baseline,
@@ -360,8 +364,12 @@ pub(crate) fn check(cx: &mut Checker<'_>, written: &Written) -> Option<Metric> {
     let Some(definition) = &written.definition else {
         if !written.head.broken {
             cx.report(
-                Diagnostic::at(Code::MissingFact, written.head.span, format!("metric `{}` says nothing of its value", written.head.name))
-                    .help("write `= …` after its name, or lines `is VALUE when CONDITION` below it"),
+                Diagnostic::at(
+                    Code::MissingFact,
+                    written.head.span,
+                    format!("metric `{}` says nothing of its value", written.head.name),
+                )
+                .help("write `= …` after its name, or lines `is VALUE when CONDITION` below it"),
             );
         }
         return None;
@@ -383,22 +391,34 @@ pub(crate) fn check(cx: &mut Checker<'_>, written: &Written) -> Option<Metric> {
                 },
                 (_, Type::Percent | Type::Points) => {
                     cx.report(
-                        Diagnostic::at(Code::UnitMismatch, place, format!("`{}` is {}, and a percent of a percent misleads", metric.name, metric.ty.name()))
-                            .help(format!("write `difference of {} since …`, which is in points", metric.name)),
+                        Diagnostic::at(
+                            Code::UnitMismatch,
+                            place,
+                            format!("`{}` is {}, and a percent of a percent misleads", metric.name, metric.ty.name()),
+                        )
+                        .help(format!("write `difference of {} since …`, which is in points", metric.name)),
                     );
                     return None;
                 }
                 (_, ty) if ty.is_quantity() => Type::Percent,
                 (_, ty) => {
-                    cx.report(Diagnostic::at(Code::UnitMismatch, place, format!("`{}` is {}, which does not change by amounts", metric.name, ty.name())));
+                    cx.report(Diagnostic::at(
+                        Code::UnitMismatch,
+                        place,
+                        format!("`{}` is {}, which does not change by amounts", metric.name, ty.name()),
+                    ));
                     return None;
                 }
             };
             check_whole_periods(cx, &metric, &then, place);
             if *shift != Shift::Difference && cx.can_be_negative(&metric) {
                 cx.report(
-                    Diagnostic::at(Code::ChangeFromNegative, place, format!("`{}` can be zero or negative, and a change from there is unknown", metric.name))
-                        .help(format!("`difference of {} since …` is always known", metric.name)),
+                    Diagnostic::at(
+                        Code::ChangeFromNegative,
+                        place,
+                        format!("`{}` can be zero or negative, and a change from there is unknown", metric.name),
+                    )
+                    .help(format!("`difference of {} since …` is always known", metric.name)),
                 );
             }
             let then = MomentOf { then: Some(then), written: None, stage: std::marker::PhantomData };
@@ -430,8 +450,12 @@ pub(crate) fn check(cx: &mut Checker<'_>, written: &Written) -> Option<Metric> {
         for bound in [&low, &high] {
             if !cx.compatible(&bound.ty, &ty) {
                 cx.report(
-                    Diagnostic::at(Code::UnitMismatch, bound.span, format!("the metric is {}, and it is clamped by {}", ty.name(), bound.ty.name()))
-                        .help(format!("write the bounds as {}", ty.name())),
+                    Diagnostic::at(
+                        Code::UnitMismatch,
+                        bound.span,
+                        format!("the metric is {}, and it is clamped by {}", ty.name(), bound.ty.name()),
+                    )
+                    .help(format!("write the bounds as {}", ty.name())),
                 );
                 return None;
             }
@@ -458,11 +482,20 @@ fn shifted(cx: &mut Checker<'_>, name: &Path, grain: Option<Relation>) -> Option
     let id = cx.metric_named(word)?;
     let metric = cx.metric(id)?;
     if metric.grain != grain {
-        let of = |cx: &Checker<'_>, g: Option<Relation>| g.map_or("the portfolio".to_owned(), |g| format!("one {}", cx.row_word(g)));
-        let message = format!("`{}` is a value of {}, this metric one of {}", metric.name, of(cx, metric.grain), of(cx, grain));
+        let of = |cx: &Checker<'_>, g: Option<Relation>| {
+            g.map_or("the portfolio".to_owned(), |g| format!("one {}", cx.row_word(g)))
+        };
+        let message =
+            format!("`{}` is a value of {}, this metric one of {}", metric.name, of(cx, metric.grain), of(cx, grain));
         let help = metric.grain.map_or_else(
             || "leave out `per …`".to_owned(),
-            |g| format!("write `per {}` after the metric's name, or aggregate it first: `sum of {} over …`", cx.row_word(g), metric.name),
+            |g| {
+                format!(
+                    "write `per {}` after the metric's name, or aggregate it first: `sum of {} over …`",
+                    cx.row_word(g),
+                    metric.name
+                )
+            },
         );
         cx.report(Diagnostic::at(Code::GrainMismatch, word.span, message).help(help));
         return None;
@@ -481,7 +514,10 @@ fn moment_checked(cx: &mut Checker<'_>, moment: &MomentOf<AsWritten>) -> Option<
             (Value::Date(date), _) => Then::At(cx.settings.calendar.day_start(date)),
             (Value::Moment(at), _) => Then::At(at),
             (_, ty) => {
-                cx.report(Diagnostic::at(Code::BadTime, *span, format!("{} is no distance in time", ty.name())).help("write for example `3 months ago`"));
+                cx.report(
+                    Diagnostic::at(Code::BadTime, *span, format!("{} is no distance in time", ty.name()))
+                        .help("write for example `3 months ago`"),
+                );
                 return None;
             }
         },
@@ -495,8 +531,17 @@ fn check_whole_periods(cx: &mut Checker<'_>, metric: &Metric, then: &Then, place
         && matches!(then, Then::Baseline | Then::At(_))
     {
         cx.report(
-            Diagnostic::at(Code::BadTime, place, format!("`{}` speaks of this {}, so this holds part of a {} against a whole one", metric.name, period.word(), period.word()))
-                .help(format!("use `within last …` or `within previous {}`", period.word())),
+            Diagnostic::at(
+                Code::BadTime,
+                place,
+                format!(
+                    "`{}` speaks of this {}, so this holds part of a {} against a whole one",
+                    metric.name,
+                    period.word(),
+                    period.word()
+                ),
+            )
+            .help(format!("use `within last …` or `within previous {}`", period.word())),
         );
     }
 }
@@ -543,7 +588,10 @@ fn check_cases(
                 }
                 Some(first) => {
                     let message = format!("one case is {}, this one {}", first.name(), checked.ty.name());
-                    cx.report(Diagnostic::at(Code::UnitMismatch, value.span, message).help("all cases of a metric have one unit"));
+                    cx.report(
+                        Diagnostic::at(Code::UnitMismatch, value.span, message)
+                            .help("all cases of a metric have one unit"),
+                    );
                     return None;
                 }
             }
@@ -568,7 +616,11 @@ fn check_cases(
     for (i, word) in bare {
         match &ty {
             Type::Words(words) if words.contains(&word.text) => {
-                values[i] = Some(Expr { kind: ExprKind::Literal(Value::Text(word.text.clone())), span: word.span, ty: ty.clone() });
+                values[i] = Some(Expr {
+                    kind: ExprKind::Literal(Value::Text(word.text.clone())),
+                    span: word.span,
+                    ty: ty.clone(),
+                });
             }
             _ => {
                 cx.unknown_name(scope, &word);
@@ -593,7 +645,14 @@ fn check_aggregate(
     let tie = match scope.relation {
         None => {
             if let Some(via) = &written.rows.via {
-                cx.report(Diagnostic::at(Code::NoPath, via.span, "a metric of the portfolio takes all rows, so there is nothing to go via").help("leave out `via …`"));
+                cx.report(
+                    Diagnostic::at(
+                        Code::NoPath,
+                        via.span,
+                        "a metric of the portfolio takes all rows, so there is nothing to go via",
+                    )
+                    .help("leave out `via …`"),
+                );
             }
             Tie::Anywhere
         }
@@ -622,8 +681,16 @@ fn check_aggregate(
         (Fold::Share, _) => Type::Percent,
         (Fold::Sum, Some(ty)) if ty.is_quantity() && !matches!(ty, Type::Rate(_) | Type::MoneyBy(_)) => ty.clone(),
         (Fold::Average | Fold::Median | Fold::Percentile(_), Some(Type::Count)) => Type::Number,
-        (Fold::Average | Fold::Median | Fold::Percentile(_), Some(ty)) if ty.is_quantity() && !matches!(ty, Type::MoneyBy(_)) => ty.clone(),
-        (Fold::Min | Fold::Max, Some(ty)) if ty.is_quantity() && !matches!(ty, Type::MoneyBy(_)) || matches!(ty, Type::Date | Type::Moment) => ty.clone(),
+        (Fold::Average | Fold::Median | Fold::Percentile(_), Some(ty))
+            if ty.is_quantity() && !matches!(ty, Type::MoneyBy(_)) =>
+        {
+            ty.clone()
+        }
+        (Fold::Min | Fold::Max, Some(ty))
+            if ty.is_quantity() && !matches!(ty, Type::MoneyBy(_)) || matches!(ty, Type::Date | Type::Moment) =>
+        {
+            ty.clone()
+        }
         (Fold::Latest | Fold::First, Some(ty)) => {
             let dated = match of_rows {
                 Relation::Contract(id) => cx.contracts[id.index()].dated.is_some() || cx.is_broken_contract(id),
@@ -631,8 +698,12 @@ fn check_aggregate(
             };
             if !dated {
                 cx.report(
-                    Diagnostic::at(Code::BadAggregate, written.rows.noun.span, format!("rows of `{}` have no date, so none is the latest or first", written.rows.noun))
-                        .help("say in the contract which column is its time: `dated by COLUMN`"),
+                    Diagnostic::at(
+                        Code::BadAggregate,
+                        written.rows.noun.span,
+                        format!("rows of `{}` have no date, so none is the latest or first", written.rows.noun),
+                    )
+                    .help("say in the contract which column is its time: `dated by COLUMN`"),
                 );
                 return None;
             }
@@ -642,8 +713,15 @@ fn check_aggregate(
                 let single = contract.key.len() == 1;
                 if !in_key && !single && !cx.is_broken_contract(id) {
                     cx.report(
-                        Diagnostic::at(Code::BadAggregate, written.rows.noun.span, format!("two rows of `{}` may have the same date, so the latest is not one row", written.rows.noun))
-                            .help("put the date into `one row per …`"),
+                        Diagnostic::at(
+                            Code::BadAggregate,
+                            written.rows.noun.span,
+                            format!(
+                                "two rows of `{}` may have the same date, so the latest is not one row",
+                                written.rows.noun
+                            ),
+                        )
+                        .help("put the date into `one row per …`"),
                     );
                     return None;
                 }
@@ -652,8 +730,15 @@ fn check_aggregate(
         }
         (fold, Some(Type::MoneyBy(column))) => {
             cx.report(
-                Diagnostic::at(Code::UnitMismatch, span, format!("the amounts are in the currency of `{column}`, so {} mixes currencies", fold.words().trim_end_matches(" of")))
-                    .help("keep one currency a contract: two never mix without a stated rate"),
+                Diagnostic::at(
+                    Code::UnitMismatch,
+                    span,
+                    format!(
+                        "the amounts are in the currency of `{column}`, so {} mixes currencies",
+                        fold.words().trim_end_matches(" of")
+                    ),
+                )
+                .help("keep one currency a contract: two never mix without a stated rate"),
             );
             return None;
         }

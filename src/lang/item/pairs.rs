@@ -118,8 +118,12 @@ pub(crate) fn check(cx: &mut Checker<'_>, id: PairsId, written: &Written) {
     let Some(of) = cx.pairs[id.index()].as_ref().map(|p| p.of) else { return };
     if cx.contracts[of.index()].key.len() != 1 && !cx.is_broken_contract(of) {
         cx.report(
-            Diagnostic::at(Code::WrongKind, written.of.span, format!("rows of `{}` are not named by one column, so they cannot be paired", written.of))
-                .help("pairs are made of a contract with `one row per id`"),
+            Diagnostic::at(
+                Code::WrongKind,
+                written.of.span,
+                format!("rows of `{}` are not named by one column, so they cannot be paired", written.of),
+            )
+            .help("pairs are made of a contract with `one row per id`"),
         );
     }
     let mut sharing = Vec::new();
@@ -134,7 +138,8 @@ pub(crate) fn check(cx: &mut Checker<'_>, id: PairsId, written: &Written) {
             .map(|(i, _)| i as u32)
             .collect();
         let [owner] = owners[..] else {
-            let message = format!("`{contract}` has {} columns that refer to `{}`; one is needed", owners.len(), written.of);
+            let message =
+                format!("`{contract}` has {} columns that refer to `{}`; one is needed", owners.len(), written.of);
             cx.report(Diagnostic::at(Code::NoPath, contract.span, message));
             continue;
         };
@@ -154,8 +159,12 @@ pub(crate) fn check(cx: &mut Checker<'_>, id: PairsId, written: &Written) {
     });
     if written.sharing.is_empty() && written.found_in.is_none() && !written.head.broken {
         cx.report(
-            Diagnostic::at(Code::MissingFact, written.head.span, format!("nothing says what makes a pair of `{}`", written.head.name))
-                .help("write `sharing COLUMN of CONTRACT as KIND` or `found in CONTRACT`"),
+            Diagnostic::at(
+                Code::MissingFact,
+                written.head.span,
+                format!("nothing says what makes a pair of `{}`", written.head.name),
+            )
+            .help("write `sharing COLUMN of CONTRACT as KIND` or `found in CONTRACT`"),
         );
     }
     let filter = written.filter.as_ref().and_then(|f| cx.condition(&Scope::row(Relation::Contract(of)), f));

@@ -29,10 +29,20 @@ pub struct Written {
 
 pub(crate) fn parse(parsed: Parsed<'_>, faults: &mut Vec<Diagnostic>) -> Written {
     let category = parsed.once(Rule::category, "`category`", faults);
-    let mut written =
-        Written { head: parsed.head.clone(), default: None, low: None, high: None, words: None, category: category.map(|c| c.name(0)) };
+    let mut written = Written {
+        head: parsed.head.clone(),
+        default: None,
+        low: None,
+        high: None,
+        words: None,
+        category: category.map(|c| c.name(0)),
+    };
     let Some(node) = &parsed.node else { return written };
-    let default = node.children().filter(|n| matches!(n.rule(), Rule::literal | Rule::name)).nth(1).or_else(|| node.child(Rule::literal));
+    let default = node
+        .children()
+        .filter(|n| matches!(n.rule(), Rule::literal | Rule::name))
+        .nth(1)
+        .or_else(|| node.child(Rule::literal));
     if let Some(value) = default {
         let kind = if value.rule() == Rule::literal {
             literal(&value).map(ExprKind::Literal).unwrap_or_else(|message| {
@@ -46,8 +56,10 @@ pub(crate) fn parse(parsed: Parsed<'_>, faults: &mut Vec<Diagnostic>) -> Written
     }
     if let Some(r) = node.child(Rule::range) {
         (written.low, written.high) = range(&r, faults);
-        if let (Some((Expr { kind: ExprKind::Literal(own), .. }, _)), Some(Expr { kind: ExprKind::Literal(high), .. })) =
-            (&mut written.default, &written.high)
+        if let (
+            Some((Expr { kind: ExprKind::Literal(own), .. }, _)),
+            Some(Expr { kind: ExprKind::Literal(high), .. }),
+        ) = (&mut written.default, &written.high)
         {
             // `= 0, from 0 to 10 points`: nothing needs no unit.
             if own.is_zero() {
@@ -108,14 +120,19 @@ pub(crate) fn check(cx: &mut Checker<'_>, written: &Written) -> Option<Param> {
     let because = cx.because(&written.head, "param");
     let name = written.head.name.text.clone();
     let (default, span) = written.default.as_ref()?;
-    let words: Option<Arc<[Arc<str>]>> = written.words.as_ref().map(|w| w.iter().filter_map(|e| cx.plain_word(e)).collect());
+    let words: Option<Arc<[Arc<str>]>> =
+        written.words.as_ref().map(|w| w.iter().filter_map(|e| cx.plain_word(e)).collect());
     let (value, ty) = match (&default.kind, words) {
         (ExprKind::Name(path), Some(words)) => {
             let word = path.single()?;
             if !words.contains(&word.text) {
                 cx.report(
-                    Diagnostic::at(Code::UnknownWord, *span, format!("`{word}` is not one of {}", crate::value::listed(&words, "or")))
-                        .help_if(nearest(&word.text, words.iter().map(|w| &**w))),
+                    Diagnostic::at(
+                        Code::UnknownWord,
+                        *span,
+                        format!("`{word}` is not one of {}", crate::value::listed(&words, "or")),
+                    )
+                    .help_if(nearest(&word.text, words.iter().map(|w| &**w))),
                 );
                 return None;
             }
@@ -141,10 +158,13 @@ pub(crate) fn check(cx: &mut Checker<'_>, written: &Written) -> Option<Param> {
         let constant = cx.constant(bound)?;
         if !cx.compatible(&constant.ty, &ty) {
             cx.report(
-                Diagnostic::new(Code::UnitMismatch, format!("`{name}` is {}, its range is {}", ty.name(), constant.ty.name()))
-                    .label(bound.span, format!("this is {}", constant.ty.name()))
-                    .label(*span, format!("this is {}", ty.name()))
-                    .help(format!("write both in {}", ty.name())),
+                Diagnostic::new(
+                    Code::UnitMismatch,
+                    format!("`{name}` is {}, its range is {}", ty.name(), constant.ty.name()),
+                )
+                .label(bound.span, format!("this is {}", constant.ty.name()))
+                .label(*span, format!("this is {}", ty.name()))
+                .help(format!("write both in {}", ty.name())),
             );
             return None;
         }
@@ -183,7 +203,10 @@ pub(crate) fn check(cx: &mut Checker<'_>, written: &Written) -> Option<Param> {
     };
     if let Some(why) = param.refuses(&param.value) {
         let message = format!("the default of `{}`, {}, {why}", param.name, param.value.show(&param.ty));
-        cx.report(Diagnostic::at(Code::OutOfRange, *span, message).help("choose a default inside the range, or widen the range"));
+        cx.report(
+            Diagnostic::at(Code::OutOfRange, *span, message)
+                .help("choose a default inside the range, or widen the range"),
+        );
         return None;
     }
     Some(param)

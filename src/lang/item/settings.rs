@@ -84,8 +84,16 @@ pub(crate) fn check_setting(cx: &mut Checker<'_>, set: &Setting) -> Option<(Para
             let word = path.single()?;
             if !words.contains(&word.text) {
                 cx.report(
-                    Diagnostic::at(Code::UnknownWord, set.value.span, format!("`{}` cannot be `{word}`: it is one of {}", param.name, crate::value::listed(words, "or")))
-                        .help_if(nearest(&word.text, words.iter().map(|w| &**w))),
+                    Diagnostic::at(
+                        Code::UnknownWord,
+                        set.value.span,
+                        format!(
+                            "`{}` cannot be `{word}`: it is one of {}",
+                            param.name,
+                            crate::value::listed(words, "or")
+                        ),
+                    )
+                    .help_if(nearest(&word.text, words.iter().map(|w| &**w))),
                 );
                 return None;
             }
@@ -95,15 +103,26 @@ pub(crate) fn check_setting(cx: &mut Checker<'_>, set: &Setting) -> Option<(Para
             let constant = cx.constant(&set.value)?;
             if !cx.compatible(&constant.ty, &param.ty) {
                 cx.report(
-                    Diagnostic::new(Code::UnitMismatch, format!("`{}` is {}, not {}", param.name, param.ty.name(), constant.ty.name()))
-                        .label(set.value.span, format!("this is {}", constant.ty.name()))
-                        .label(param.span, format!("`{}` is declared here", param.name))
-                        .help(format!("write it as {}, such as {}", param.ty.name(), param.default.show(&param.ty))),
+                    Diagnostic::new(
+                        Code::UnitMismatch,
+                        format!("`{}` is {}, not {}", param.name, param.ty.name(), constant.ty.name()),
+                    )
+                    .label(set.value.span, format!("this is {}", constant.ty.name()))
+                    .label(param.span, format!("`{}` is declared here", param.name))
+                    .help(format!(
+                        "write it as {}, such as {}",
+                        param.ty.name(),
+                        param.default.show(&param.ty)
+                    )),
                 );
                 return None;
             }
             let ExprKind::Literal(value) = constant.kind else {
-                cx.report(Diagnostic::at(Code::WrongKind, set.value.span, "a param is set to a value written out, not to another name"));
+                cx.report(Diagnostic::at(
+                    Code::WrongKind,
+                    set.value.span,
+                    "a param is set to a value written out, not to another name",
+                ));
                 return None;
             };
             value
@@ -111,10 +130,13 @@ pub(crate) fn check_setting(cx: &mut Checker<'_>, set: &Setting) -> Option<(Para
     };
     if let Some(why) = param.refuses(&value) {
         cx.report(
-            Diagnostic::new(Code::OutOfRange, format!("{} {why}, the range of `{}`", value.show(&param.ty), param.name))
-                .label(set.value.span, "this value")
-                .label(param.span, "the range stands here")
-                .help("choose a value inside the range"),
+            Diagnostic::new(
+                Code::OutOfRange,
+                format!("{} {why}, the range of `{}`", value.show(&param.ty), param.name),
+            )
+            .label(set.value.span, "this value")
+            .label(param.span, "the range stands here")
+            .help("choose a value inside the range"),
         );
         return None;
     }
@@ -143,7 +165,9 @@ pub(crate) fn check_profile(cx: &mut Checker<'_>, written: &Written) -> Option<P
         let Some((id, value)) = check_setting(cx, set) else { continue };
         if let Some((_, _, first)) = values.iter().find(|(p, _, _)| *p == id) {
             let message = format!("the profile sets `{}` twice", set.param);
-            cx.report(Diagnostic::new(Code::RepeatedFact, message).label(set.span, "again here").label(*first, "first here"));
+            cx.report(
+                Diagnostic::new(Code::RepeatedFact, message).label(set.span, "again here").label(*first, "first here"),
+            );
             continue;
         }
         values.push((id, value, set.span));

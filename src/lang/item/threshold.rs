@@ -3,7 +3,9 @@
 use std::sync::Arc;
 
 use super::super::check::{Checker, Scope};
-use super::super::expr::{Checked, Compare, Expr, MetricId, Written as AsWritten, amount_of, comparison, expr_of, operand_of};
+use super::super::expr::{
+    Checked, Compare, Expr, MetricId, Written as AsWritten, amount_of, comparison, expr_of, operand_of,
+};
 use super::super::syntax::{Node, Rule, Word};
 use super::{Head, Parsed};
 use crate::diagnostic::{Code, Diagnostic};
@@ -114,8 +116,12 @@ pub(crate) fn check(cx: &mut Checker<'_>, written: &Written) -> Option<Threshold
     let Some(target) = &written.target else {
         if !written.head.broken {
             cx.report(
-                Diagnostic::at(Code::MissingFact, written.head.span, format!("threshold `{}` has no target", written.head.name))
-                    .help("add a line such as `target is at least 20%`"),
+                Diagnostic::at(
+                    Code::MissingFact,
+                    written.head.span,
+                    format!("threshold `{}` has no target", written.head.name),
+                )
+                .help("add a line such as `target is at least 20%`"),
             );
         }
         return None;
@@ -127,15 +133,22 @@ pub(crate) fn check(cx: &mut Checker<'_>, written: &Written) -> Option<Threshold
         let limit = cx.value(&scope, limit)?;
         if !cx.compatible(&metric.ty, &limit.ty) {
             cx.report(
-                Diagnostic::new(Code::UnitMismatch, format!("`{}` is {}, and it is held against {}", metric.name, metric.ty.name(), limit.ty.name()))
-                    .label(limit.span, format!("this is {}", limit.ty.name()))
-                    .label(on.span, format!("this is {}", metric.ty.name()))
-                    .help(cx.unit_help(&metric.ty, &limit.ty)),
+                Diagnostic::new(
+                    Code::UnitMismatch,
+                    format!("`{}` is {}, and it is held against {}", metric.name, metric.ty.name(), limit.ty.name()),
+                )
+                .label(limit.span, format!("this is {}", limit.ty.name()))
+                .label(on.span, format!("this is {}", metric.ty.name()))
+                .help(cx.unit_help(&metric.ty, &limit.ty)),
             );
             return None;
         }
         if !metric.ty.is_quantity() && !matches!(metric.ty, Type::Span | Type::Date | Type::Moment) {
-            cx.report(Diagnostic::at(Code::UnitMismatch, on.span, format!("`{}` is {}, which has no more and no less", metric.name, metric.ty.name())));
+            cx.report(Diagnostic::at(
+                Code::UnitMismatch,
+                on.span,
+                format!("`{}` is {}, which has no more and no less", metric.name, metric.ty.name()),
+            ));
             return None;
         }
         bands[i] = Some(Band { compare: *compare, limit });
@@ -177,8 +190,14 @@ fn check_bands(cx: &mut Checker<'_>, target: &Band, target_span: Span, acceptabl
         Some("looks the other way than the target".to_owned())
     } else if let (Some(t), Some(a)) = (cx.constant_value(&target.limit), cx.constant_value(&acceptable.limit)) {
         let order = a.compare(&t);
-        let stricter = if upward(target) { order == Some(std::cmp::Ordering::Greater) } else { order == Some(std::cmp::Ordering::Less) };
-        stricter.then(|| format!("({}) is stricter than the target ({})", a.show(&target.limit.ty), t.show(&target.limit.ty)))
+        let stricter = if upward(target) {
+            order == Some(std::cmp::Ordering::Greater)
+        } else {
+            order == Some(std::cmp::Ordering::Less)
+        };
+        stricter.then(|| {
+            format!("({}) is stricter than the target ({})", a.show(&target.limit.ty), t.show(&target.limit.ty))
+        })
     } else {
         None
     };
