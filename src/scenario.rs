@@ -430,6 +430,7 @@ impl<'a> Course<'a> {
             metrics,
             overrides: &self.overrides,
             unlisted: &self.unlisted,
+            by_rows: false,
         };
         tick.take(&self.store)
     }

@@ -815,7 +815,11 @@ impl<'a> Judge<'a> {
         }
         let counted = if a.of.is_some() { values.len() as u64 } else { denominator };
         if let Some(why) = self.too_few(a, counted) {
-            return Reading { value: Err(why), since, left_out };
+            return Reading { value: Err(why), since, left_out: 0 };
+        }
+        // The latest row with a value says nothing of those before it.
+        if matches!(a.fold, Fold::Latest | Fold::First) {
+            left_out = 0;
         }
         let value = self.fold(a, &values, numerator, denominator, moment);
         Reading { value: value.and_then(|v| v.map(Some).ok_or_else(|| self.no_rows(a, key))), since, left_out }

@@ -160,7 +160,9 @@ fn fact<'s>(facts: &mut Facts<'s>, noun: Noun, line: &Line) -> Result<Node<'s>, 
         let words = first_words(noun);
         return Err(Box::new(
             Diagnostic::at(Code::Syntax, span, format!("`{word}` begins no fact of a {}", noun.word())).help(
-                nearest(word, words.iter().copied())
+                super::syntax::reserved_help(word)
+                    .filter(|_| noun == Noun::Contract && !words.iter().any(|w| w.starts_with(word)))
+                    .or_else(|| nearest(word, words.iter().copied()))
                     .unwrap_or_else(|| format!("its facts begin with {}", crate::value::listed(words, "or"))),
             ),
         ));

@@ -404,11 +404,27 @@ fn explain(
         format!("`{word}` stands where {list} is expected")
     };
     let newline_before = slice[..word_at].trim_end_matches(' ').ends_with('\n');
-    let help = nearest(word, first_words).or_else(|| phrase.map(|p| format!("did you mean `{p}`?"))).or_else(|| {
+    let help = reserved_help(word)
+        .filter(|_| expected.iter().any(|e| e == "a name"))
+        .or_else(|| nearest(word, first_words)).or_else(|| phrase.map(|p| format!("did you mean `{p}`?"))).or_else(|| {
         newline_before
             .then(|| "a line indented by 4 or more goes on with the line above; facts are indented by 2".to_owned())
     });
     Diagnostic::at(Code::Syntax, place(word_at, word_at + length), message).help_if(help)
+}
+
+/// Words that are never names, because sentences are built of them.
+const RESERVED: [&str; 34] = [
+    "and", "are", "as", "at", "because", "by", "for", "from", "if", "in", "is", "its", "not", "of", "or", "otherwise", "out",
+    "over", "per", "since", "the", "there", "through", "to", "via", "when", "where", "with", "within", "yes", "no", "unknown",
+    "missing", "present",
+];
+
+/// What to do about a name that the language needs for itself.
+pub(crate) fn reserved_help(word: &str) -> Option<String> {
+    RESERVED.contains(&word).then(|| {
+        format!("`{word}` is a word of the language; take another name, and for a column say how it is stored: `{word}_it …, column \"{word}\"`")
+    })
 }
 
 /// `a, b or c`, keywords in quotes, at most ten.

@@ -9,7 +9,9 @@ use rusqlite::types::{ToSql, ToSqlOutput, ValueRef};
 
 use super::{Store, changes};
 use crate::engine::judge::{Judge, Row};
-use crate::engine::reading::{BaselineReadings, Cell, ContractState, Groups, Key, Raw, Readings, Reason, Table, Tri, Violation, Why};
+use crate::engine::reading::{
+    BaselineReadings, Cell, ContractState, Groups, Key, Raw, Readings, Reason, Table, Tri, Violation, Why,
+};
 use crate::engine::window;
 use crate::lang::expr::{ContractId, PairsId, ParamId, Relation};
 use crate::lang::item::contract::{Column, Contract, Encoding, OnViolation, Optional};
@@ -75,8 +77,8 @@ impl Aggregate<Option<Number>, Option<String>> for ExactSum {
     }
 
     fn finalize(&self, _: &mut Context<'_>, sum: Option<Option<Number>>) -> rusqlite::Result<Option<String>> {
-        // A fraction in lowest terms keeps every digit; `?` says that it did not fit.
-        Ok(Some(sum.flatten().map_or_else(|| "?".into(), |n| n.decimal(38))))
+        // Without a row there is no sum; `?` says that it did not fit.
+        Ok(sum.map(|sum| sum.map_or_else(|| "?".into(), |n| n.decimal(38))))
     }
 }
 
@@ -216,8 +218,16 @@ fn missing_parts(store: &Store, contract: &Contract) -> Option<Option<String>> {
 }
 
 /// Why a value breaks the bounds of its column.
-fn beyond(value: &Value, column: &Column, pack: &Pack, clock: Timestamp, param: &dyn Fn(ParamId) -> Value) -> Option<String> {
-    let bound = |e: &Option<crate::lang::expr::Expr<crate::lang::expr::Checked>>| e.as_ref().and_then(|b| window::constant(b, param));
+fn beyond(
+    value: &Value,
+    column: &Column,
+    pack: &Pack,
+    clock: Timestamp,
+    param: &dyn Fn(ParamId) -> Value,
+) -> Option<String> {
+    let bound = |e: &Option<crate::lang::expr::Expr<crate::lang::expr::Checked>>| {
+        e.as_ref().and_then(|b| window::constant(b, param))
+    };
     let shown = value.show(&column.ty);
     if let Some(low) = bound(&column.low)
         && value.compare(&low) == Some(std::cmp::Ordering::Less)
@@ -231,7 +241,9 @@ fn beyond(value: &Value, column: &Column, pack: &Pack, clock: Timestamp, param: 
     }
     match value {
         Value::Text(text) if column.not_empty && text.trim().is_empty() => Some("is empty".into()),
-        Value::Number(n) if column.ty == Type::Count && n.is_negative() => Some(format!("is {shown}, and counts are never below zero")),
+        Value::Number(n) if column.ty == Type::Count && n.is_negative() => {
+            Some(format!("is {shown}, and counts are never below zero"))
+        }
         Value::Date(date) if column.not_future && *date > pack.settings.calendar.date(clock) => {
             Some(format!("is {shown}, which lies in the future"))
         }
@@ -436,17 +448,26 @@ impl Reader<'_> {
         if contract.dated.is_some() || contract.valid.is_some() {
             return Ok(Source::Live);
         }
-        let seen = if at.period_end { at.at.checked_sub(jiff::SignedDuration::from_millis(1)).unwrap_or(at.at) } else { at.at };
+        let seen = if at.period_end {
+            at.at.checked_sub(jiff::SignedDuration::from_millis(1)).unwrap_or(at.at)
+        } else {
+            at.at
+        };
         let began = changes::history_began(self.store, contract);
         if moment == MomentId::NOW {
-            let moved_on = began.is_some_and(|b| b <= seen) && changes::changed_after(self.store, &contract.table, seen);
+            let moved_on =
+                began.is_some_and(|b| b <= seen) && changes::changed_after(self.store, &contract.table, seen);
             return Ok(if moved_on { Source::AsOf(seen) } else { Source::Live });
         }
         match began {
             Some(began) if began <= seen => Ok(Source::AsOf(seen)),
             Some(began) => {
                 let calendar = &self.request.pack.settings.calendar;
-                let text = format!("`{}` is current state, whose past is known only since {}", contract.name, calendar.show(began));
+                let text = format!(
+                    "`{}` is current state, whose past is known only since {}",
+                    contract.name,
+                    calendar.show(began)
+                );
                 Err(Why::of(Reason::NoHistory, id, text))
             }
             None => {
@@ -540,7 +561,9 @@ impl Reader<'_> {
                 let things = row.get::<_, String>(3).ok().and_then(|json| serde_json::from_str(&json).ok());
                 found.push((key.into(), count, things.unwrap_or_default()));
             });
-            result.map_err(|error| cannot(contract, format!("`{}` cannot be read: {error}", pack.contract(contract).table)))
+            result.map_err(|error| {
+                cannot(contract, format!("`{}` cannot be read: {error}", pack.contract(contract).table))
+            })
         };
         let mut contracts: Vec<ContractId> = pairs.sharing.iter().map(|s| s.contract).collect();
         contracts.extend(pairs.found_in);
@@ -719,11 +742,19 @@ fn row_date(raw: ValueRef<'_>, pack: &Pack) -> Option<Timestamp> {
     }
 }
 
-fn raw_of(raw: ValueRef<'_>, what: What, contract: &Contract, id: ContractId, date: Option<Timestamp>, pack: &Pack) -> Raw {
+fn raw_of(
+    raw: ValueRef<'_>,
+    what: What,
+    contract: &Contract,
+    id: ContractId,
+    date: Option<Timestamp>,
+    pack: &Pack,
+) -> Raw {
     let count = |raw: ValueRef<'_>| if let ValueRef::Integer(n) = raw { u64::try_from(n).unwrap_or(0) } else { 0 };
     let column_value = |c: u32| {
         let column = &contract.columns[c as usize];
-        decode(raw, column).map_err(|text| Why::of(Reason::BadRow, id, format!("`{}` in `{}` {text}", column.name, contract.name)))
+        decode(raw, column)
+            .map_err(|text| Why::of(Reason::BadRow, id, format!("`{}` in `{}` {text}", column.name, contract.name)))
     };
     match what {
         What::Rows | What::Known(_) | What::Distinct(_) => Raw::Count(count(raw)),
@@ -751,7 +782,11 @@ fn raw_of(raw: ValueRef<'_>, what: What, contract: &Contract, id: ContractId, da
             };
             match value {
                 Some(n) => Raw::Value(Some(Value::Number(n))),
-                None => Raw::Bad(Why::of(Reason::TooLarge, id, format!("the sum of `{}` is too large to be computed exactly", column.name))),
+                None => Raw::Bad(Why::of(
+                    Reason::TooLarge,
+                    id,
+                    format!("the sum of `{}` is too large to be computed exactly", column.name),
+                )),
             }
         }
     }

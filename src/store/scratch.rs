@@ -15,7 +15,8 @@ pub fn create_tables(store: &mut Store, contracts: &[&Contract]) -> Result<(), S
     let mut script = String::new();
     for contract in contracts {
         let table = quote(&contract.table);
-        let columns: Vec<String> = contract.columns.iter().map(|c| format!("{} {}", quote(&c.stored), affinity(c))).collect();
+        let columns: Vec<String> =
+            contract.columns.iter().map(|c| format!("{} {}", quote(&c.stored), affinity(c))).collect();
         script.push_str(&format!("DROP TABLE IF EXISTS {table};\nCREATE TABLE {table} ({});\n", columns.join(", ")));
         let key: Vec<String> = contract.key.iter().map(|k| quote(&contract.columns[*k as usize].stored)).collect();
         if !key.is_empty() {
@@ -63,7 +64,13 @@ pub fn stored(value: &Value, column: &Column) -> Sql {
 }
 
 /// Adds a row, or with `replace` changes the listed columns of the row with the same key.
-pub fn put(store: &mut Store, contract: &Contract, columns: &[u32], cells: &[Option<Value>], replace: bool) -> Result<(), StoreError> {
+pub fn put(
+    store: &mut Store,
+    contract: &Contract,
+    columns: &[u32],
+    cells: &[Option<Value>],
+    replace: bool,
+) -> Result<(), StoreError> {
     let mut values: Vec<(u32, Sql)> = columns
         .iter()
         .zip(cells)
@@ -84,7 +91,8 @@ pub fn put(store: &mut Store, contract: &Contract, columns: &[u32], cells: &[Opt
     let table = quote(&contract.table);
     let keyed = contract.key.iter().all(|k| columns.contains(k));
     if replace && keyed {
-        let set: Vec<String> = values.iter().enumerate().map(|(i, (c, _))| format!("{} = ?{}", name(*c), i + 1)).collect();
+        let set: Vec<String> =
+            values.iter().enumerate().map(|(i, (c, _))| format!("{} = ?{}", name(*c), i + 1)).collect();
         let test: Vec<String> = contract
             .key
             .iter()
@@ -111,11 +119,21 @@ pub fn put(store: &mut Store, contract: &Contract, columns: &[u32], cells: &[Opt
 
 /// Removes the rows with these values.
 pub fn delete(store: &mut Store, contract: &Contract, cells: &[(u32, &Value)]) -> Result<(), StoreError> {
-    let test: Vec<String> =
-        cells.iter().enumerate().map(|(i, (c, _))| format!("{} = ?{}", quote(&contract.columns[*c as usize].stored), i + 1)).collect();
+    let test: Vec<String> = cells
+        .iter()
+        .enumerate()
+        .map(|(i, (c, _))| format!("{} = ?{}", quote(&contract.columns[*c as usize].stored), i + 1))
+        .collect();
     let values: Vec<Sql> = cells.iter().map(|(c, v)| stored(v, &contract.columns[*c as usize])).collect();
-    let sql = format!("DELETE FROM {} WHERE {}", quote(&contract.table), if test.is_empty() { "0".into() } else { test.join(" AND ") });
-    store.conn.execute(&sql, rusqlite::params_from_iter(values.iter())).map_err(|e| StoreError::sqlite(&store.name, &e))?;
+    let sql = format!(
+        "DELETE FROM {} WHERE {}",
+        quote(&contract.table),
+        if test.is_empty() { "0".into() } else { test.join(" AND ") }
+    );
+    store
+        .conn
+        .execute(&sql, rusqlite::params_from_iter(values.iter()))
+        .map_err(|e| StoreError::sqlite(&store.name, &e))?;
     Ok(())
 }
 
@@ -158,7 +176,8 @@ pub fn differs_from_baseline(store: &Store, contract: &Contract) -> Result<Optio
     }
     let mut then: BTreeMap<String, BTreeMap<String, Sql>> = BTreeMap::new();
     for row in baseline::rows(store, taken.id, contract)? {
-        let values: BTreeMap<String, Sql> = row.columns.into_iter().map(|(name, value)| (name.to_string(), value)).collect();
+        let values: BTreeMap<String, Sql> =
+            row.columns.into_iter().map(|(name, value)| (name.to_string(), value)).collect();
         then.insert(key(&values), values);
     }
     let added = now.keys().filter(|k| !then.contains_key(*k)).count();

@@ -1,0 +1,176 @@
+//! An aggregate taken in the database and one taken from the rows are the same, whatever the rows hold.
+
+use std::collections::HashMap;
+
+use bylaws::compile::compile_text;
+use bylaws::engine::judge::Judge;
+use bylaws::lang::expr::{ContractId, MetricId, ParamId};
+use bylaws::lang::pack::Pack;
+use bylaws::plan::MomentId;
+use bylaws::store::read::Unlisted;
+use bylaws::store::{Store, scratch};
+use bylaws::tick::Tick;
+use bylaws::value::{Number, Value};
+use jiff::Timestamp;
+use jiff::civil::Date;
+use proptest::prelude::*;
+
+const RULES: &str = r#"
+contract owners, each an owner
+  because "Who things belong to."
+  one row per id
+  id      id
+  grade   one of low, middle or high
+  joined  date, optional
+contract things, each a thing
+  because "Things with all kinds of columns."
+  one row per owner_id and day
+  dated by day
+  owner_id  id of owners
+  day       date
+  kind      one of a, b or c stored as "A", "B", "C"
+  amount    money stored as cents
+  score     number, optional
+  part      percent, optional
+  flag      yes or no
+  seen_at   moment, optional
+param line = 2.5, from 0 to 10
+  because "A line to compare with."
+param cash = $1.50, from $0 to $10
+  because "An amount to compare with."
+metric n per owner = count of things
+metric n_all = count of things
+metric n_recent per owner = count of things within last 5 days
+metric n_month = count of things within this month
+metric n_before per owner = count of things within previous month
+metric n_closed = count of things within last 2 closed months
+metric kinds = count of distinct kind in things where flag is yes
+metric scores per owner = count of distinct score in things
+metric total per owner = sum of amount in things where kind is one of a or b
+metric total_not per owner = sum of amount in things where kind is not a and not (score is above line)
+metric total_either = sum of amount in things where score is at least line or amount is above cash
+metric score_sum per owner = sum of score in things
+metric score_mean = average of score in things within last 10 days
+metric least per owner = min of score in things where part is present
+metric most = max of part in things where score is missing
+metric of_high = sum of amount in things where owner's grade is high
+metric of_old per owner = count of things where owner's joined is more than 3 days ago
+metric share_yes per owner = share of things where flag is yes
+metric share_of = share of things within last 20 days where flag is yes, out of those where kind is not c
+metric last_amount per owner = latest amount in things
+metric last_score per owner = latest score in things where flag is yes
+metric first_part per owner = first part in things within last 15 days
+metric lately per owner = count of things where seen_at is less than 48 hours ago
+metric dated per owner = count of things where day is at least 2026-03-01 and day is below 2026-03-10
+metric between per owner = count of things where score is from 1 to 3
+metric needs per owner = average of score in things, needs at least 2 rows
+metric median_amount per owner = median of amount in things
+metric before per owner = total at 10 days ago
+metric moved per owner = difference of total since previous month
+"#;
+
+#[derive(Debug, Clone)]
+struct Thing {
+    owner: u8,
+    day: i64,
+    kind: u8,
+    cents: i64,
+    score: Option<i64>,
+    part: Option<i64>,
+    flag: bool,
+    seen: Option<i64>,
+}
+
+fn thing() -> impl Strategy<Value = Thing> {
+    (0u8..4, -70i64..3, 0u8..3, -500i64..500, proptest::option::of(-3i64..50), proptest::option::of(0i64..100), any::<bool>(), proptest::option::of(0i64..200))
+        .prop_map(|(owner, day, kind, cents, score, part, flag, seen)| Thing { owner, day, kind, cents, score, part, flag, seen })
+}
+
+fn number(n: i64, d: i128) -> Value {
+    Value::Number(Number::ratio(i128::from(n), d).expect("denominator"))
+}
+
+fn fill(pack: &Pack, store: &mut Store, now: Timestamp, owners: &[(u8, Option<i64>)], things: &[Thing]) {
+    let (owner, table) = (pack.contract(ContractId(0)), pack.contract(ContractId(1)));
+    scratch::create_tables(store, &[owner, table]).expect("tables");
+    let today = now.to_zoned(jiff::tz::TimeZone::UTC).date();
+    let date = |days: i64| -> Date { today.checked_add(jiff::Span::new().days(days)).expect("date") };
+    for (i, (grade, since)) in owners.iter().enumerate() {
+        let cells = [
+            Some(Value::text(format!("o{i}"))),
+            Some(Value::text(["low", "middle", "high"][usize::from(*grade)])),
+            since.map(|d| Value::Date(date(-d))),
+        ];
+        scratch::put(store, owner, &[0, 1, 2], &cells, false).expect("owner");
+    }
+    let mut seen = std::collections::HashSet::new();
+    for t in things.iter().filter(|t| usize::from(t.owner) < owners.len()) {
+        if !seen.insert((t.owner, t.day)) {
+            continue;
+        }
+        let cells = [
+            Some(Value::text(format!("o{}", t.owner))),
+            Some(Value::Date(date(t.day))),
+            Some(Value::text(["a", "b", "c"][usize::from(t.kind)])),
+            Some(number(t.cents, 100)),
+            t.score.map(|s| number(s, 10)),
+            t.part.map(|p| number(p, 1)),
+            Some(Value::Truth(t.flag)),
+            t.seen.map(|h| Value::Moment(now.checked_sub(jiff::SignedDuration::from_hours(h)).expect("moment"))),
+        ];
+        scratch::put(store, table, &[0, 1, 2, 3, 4, 5, 6, 7], &cells, false).expect("thing");
+    }
+}
+
+/// Every metric for every key, as text.
+fn readings(pack: &Pack, store: &Store, now: Timestamp, by_rows: bool) -> Vec<String> {
+    let metrics: Vec<MetricId> = (0..pack.metrics.len() as u32).map(MetricId).collect();
+    let (overrides, unlisted) = (HashMap::new(), Unlisted::new());
+    let tick =
+        Tick { pack, as_of: now, clock: now, rules: &[], metrics: &metrics, overrides: &overrides, unlisted: &unlisted, by_rows };
+    let taken = tick.take(store).expect("reading");
+    let served = taken.plan.served.len();
+    assert_eq!(served == 0, by_rows, "the two ways must differ");
+    let param = |id: ParamId| tick.param(id);
+    let judge = Judge::new(pack, &taken.plan, &taken.readings, &param);
+    let mut all = Vec::new();
+    for id in metrics.iter().copied() {
+        let metric = pack.metric(id);
+        let keys: Vec<Option<u32>> = match metric.grain {
+            None => vec![None],
+            Some(grain) => judge.keys(grain, MomentId::NOW).expect("keys").into_iter().map(Some).collect(),
+        };
+        for key in keys {
+            let name = key.map_or(String::new(), |k| metric.grain.map_or(String::new(), |g| judge.label(g, k)));
+            let reading = judge.metric(id, MomentId::NOW, key);
+            let value = match &reading.value {
+                Ok(Some(value)) => value.exact(),
+                Ok(None) => "missing".into(),
+                Err(why) => format!("unknown: {}", why.text),
+            };
+            all.push(format!("{} {name}: {value}; {} left out", metric.name, reading.left_out));
+        }
+    }
+    all
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 200, rng_seed: proptest::test_runner::RngSeed::Fixed(39), failure_persistence: None, ..ProptestConfig::default() })]
+
+    #[test]
+    fn scans_and_rows_agree(
+        owners in proptest::collection::vec((0u8..3, proptest::option::of(0i64..8)), 1..4),
+        things in proptest::collection::vec(thing(), 0..40),
+        hour in 0i64..24,
+    ) {
+        let compiled = compile_text(&[("two_ways.bylaw", RULES)], None);
+        let pack = compiled.pack.as_ref().unwrap_or_else(|| panic!("{:#?}", compiled.diagnostics));
+        let now: Timestamp = "2026-03-14T00:00:00Z".parse().expect("moment");
+        let now = now.checked_add(jiff::SignedDuration::from_hours(hour)).expect("moment");
+        let mut store = Store::in_memory().expect("store");
+        fill(pack, &mut store, now, &owners, &things);
+        let (scans, rows) = (readings(pack, &store, now, false), readings(pack, &store, now, true));
+        let differ: Vec<_> = scans.iter().zip(&rows).filter(|(a, b)| a != b).collect();
+        prop_assert!(differ.is_empty(), "{:#?}", differ);
+    }
+}
