@@ -381,7 +381,7 @@ impl Chance {
     }
 
     /// A number from the one to the other, both included.
-    fn from_to(&mut self, low: i64, high: i64) -> i64 {
+    fn between(&mut self, low: i64, high: i64) -> i64 {
         let width = high.abs_diff(low).saturating_add(1);
         low.saturating_add_unsigned(self.next() % width)
     }
@@ -529,9 +529,6 @@ mod tests {
         let pack = shipped();
         let as_of = at("2026-03-17T09:30:00Z");
         let found = verdicts(&pack, as_of);
-        for v in found.iter().filter(|v| !matches!(v.outcome, Outcome::Clear | Outcome::Holds)) {
-            println!("{:10} {:10} {:28} {:40} {}", v.kind, v.outcome.word(), v.rule, v.label, v.reason);
-        }
         let findings = found.iter().filter(|v| v.outcome.is_finding()).count();
         assert!(findings * 4 < found.len(), "{findings} of {}", found.len());
         let blind: Vec<&Verdict> = found.iter().filter(|v| v.outcome == Outcome::Unknown).collect();
@@ -541,8 +538,7 @@ mod tests {
         };
         let cto = of("PORTFOLIO-002", "cto").expect("a verdict for the CTO");
         assert_eq!((cto.outcome, cto.reason.contains("120%")), (Outcome::Fires, true), "{}", cto.reason);
-        let broken: Vec<&str> =
-            found.iter().filter(|v| v.outcome == Outcome::Violated).map(|v| &*v.rule).collect();
+        let broken: Vec<&str> = found.iter().filter(|v| v.outcome == Outcome::Violated).map(|v| &*v.rule).collect();
         assert_eq!(broken, ["venture_metrics", "portfolio_data"]);
     }
 }

@@ -325,7 +325,12 @@ impl Planner<'_> {
         }
         let mut columns = BTreeSet::new();
         match relation {
-            Relation::Contract(id) => columns.extend(self.pack.contract(id).key.iter().copied()),
+            Relation::Contract(id) => {
+                columns.extend(self.pack.contract(id).key.iter().copied());
+                if moment == MomentId::NOW {
+                    columns.extend(crate::engine::judge::label_column(self.pack, id));
+                }
+            }
             Relation::Pairs(_) => columns.extend(0..4),
         }
         self.plan.tables.insert((relation, moment), columns);

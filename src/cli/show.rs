@@ -233,9 +233,9 @@ fn arrows(
             scan.measures.len()
         ))?;
     }
-    let (scans, bound) = passes(plan);
+    let (passes, pairs, moments) = passes(plan);
     out.line(format!(
-        "   {scans} passes over tables for {} rules; relations × grains × moments: {bound}",
+        "   {passes} passes over tables for {} rules: {pairs} pairs of a relation and a grain, at {moments} moments",
         plan.rules.len().max(1)
     ))?;
     head(out, 5, "scan → SQL        (--sql shows it)")?;
@@ -244,18 +244,14 @@ fn arrows(
     Ok(())
 }
 
-/// How many passes over tables a plan makes, and how many pairs of a relation and grain at a moment it speaks of.
-fn passes(plan: &Plan) -> (usize, usize) {
-    let scans = plan.tables.len() + plan.groups.len();
-    let mut distinct: std::collections::HashSet<(Relation, Option<Relation>, u32, bool)> =
-        std::collections::HashSet::new();
-    for (relation, moment) in plan.tables.keys() {
-        distinct.insert((*relation, Some(*relation), moment.0, true));
-    }
-    for scan in &plan.groups {
-        distinct.insert((Relation::Contract(scan.contract), scan.grain, scan.moment.0, false));
-    }
-    (scans, distinct.len())
+/// How many passes over tables a plan makes, for how many pairs of a relation and a grain, at how many moments.
+fn passes(plan: &Plan) -> (usize, usize, usize) {
+    let rows = plan.tables.keys().map(|(relation, moment)| (*relation, Some(*relation), moment.0));
+    let groups = plan.groups.iter().map(|s| (Relation::Contract(s.contract), s.grain, s.moment.0));
+    let all: Vec<(Relation, Option<Relation>, u32)> = rows.chain(groups).collect();
+    let pairs: std::collections::HashSet<_> = all.iter().map(|(r, g, _)| (*r, *g)).collect();
+    let moments: std::collections::HashSet<u32> = all.iter().map(|(_, _, m)| *m).collect();
+    (all.len(), pairs.len(), moments.len())
 }
 
 fn sql(pack: &Pack, plan: &Plan, out: &mut Out) -> Result<(), Fault> {

@@ -77,11 +77,8 @@ const VALUE: Table = Table {
     ],
     state: false,
 };
-const VALUE_READINGS: Table = Table {
-    name: "value_capture_readings",
-    columns: &["initiative_id", "read_at", "events_found"],
-    state: false,
-};
+const VALUE_READINGS: Table =
+    Table { name: "value_capture_readings", columns: &["initiative_id", "read_at", "events_found"], state: false };
 const STATUSES: Table = Table {
     name: "initiative_statuses",
     columns: &["initiative_id", "read_at", "reported_status", "progress"],
@@ -97,31 +94,16 @@ const RESOLUTIONS: Table = Table {
     columns: &["id", "resource_id", "approach", "shift", "cost", "trade_offs", "alternatives"],
     state: true,
 };
-const DECOUPLINGS: Table = Table {
-    name: "decouplings",
-    columns: &["id", "venture_id", "approach", "cost", "rationale"],
-    state: true,
-};
-const TRADE_OFFS: Table = Table {
-    name: "trade_offs",
-    columns: &["id", "subject", "gain", "price", "what_if", "proposed_at"],
-    state: false,
-};
-const REVIEWS: Table = Table {
-    name: "portfolio_reviews",
-    columns: &["id", "kind", "called_at", "held_at", "summary"],
-    state: false,
-};
-const PLAYBOOKS: Table = Table {
-    name: "governance_playbooks",
-    columns: &["id", "title", "content", "published_on"],
-    state: true,
-};
-const POST_MORTEMS: Table = Table {
-    name: "post_mortems",
-    columns: &["id", "initiative_id", "subject", "status", "opened_at"],
-    state: true,
-};
+const DECOUPLINGS: Table =
+    Table { name: "decouplings", columns: &["id", "venture_id", "approach", "cost", "rationale"], state: true };
+const TRADE_OFFS: Table =
+    Table { name: "trade_offs", columns: &["id", "subject", "gain", "price", "what_if", "proposed_at"], state: false };
+const REVIEWS: Table =
+    Table { name: "portfolio_reviews", columns: &["id", "kind", "called_at", "held_at", "summary"], state: false };
+const PLAYBOOKS: Table =
+    Table { name: "governance_playbooks", columns: &["id", "title", "content", "published_on"], state: true };
+const POST_MORTEMS: Table =
+    Table { name: "post_mortems", columns: &["id", "initiative_id", "subject", "status", "opened_at"], state: true };
 const LESSONS: Table =
     Table { name: "lessons", columns: &["id", "post_mortem_id", "source", "lesson", "recorded_at"], state: true };
 const CONFIG: Table = Table {
@@ -138,30 +120,12 @@ const RECURSION_TRIGGERS: Table =
     Table { name: "recursion_triggers", columns: &["id", "title", "mode", "depth", "description"], state: true };
 const RECURSION_EXECUTIONS: Table = Table {
     name: "recursion_executions",
-    columns: &[
-        "id",
-        "trigger_id",
-        "subject",
-        "fired_at",
-        "ended_at",
-        "iteration",
-        "outcome",
-        "judged",
-        "overridden",
-    ],
+    columns: &["id", "trigger_id", "subject", "fired_at", "ended_at", "iteration", "outcome", "judged", "overridden"],
     state: false,
 };
 const RECURSION_METRICS: Table = Table {
     name: "recursion_metrics",
-    columns: &[
-        "trigger_id",
-        "measured_on",
-        "executions",
-        "accuracy",
-        "false_positives",
-        "resolved",
-        "response_hours",
-    ],
+    columns: &["trigger_id", "measured_on", "executions", "accuracy", "false_positives", "resolved", "response_hours"],
     state: false,
 };
 const MEETINGS: Table = Table {
@@ -217,7 +181,16 @@ type Opportunity =
 /// write them. Of those found in the last months few were launched.
 const REGISTER: &[Opportunity] = &[
     ("o-01", "cygnus", "gemini", "technology", "completed", [30, 40, 30], 215, Some("Both keep their own billing.")),
-    ("o-02", "atlas", "borealis", "customer", "completed", [35, 40, 25], 330, Some("The same factories, called twice.")),
+    (
+        "o-02",
+        "atlas",
+        "borealis",
+        "customer",
+        "completed",
+        [35, 40, 25],
+        330,
+        Some("The same factories, called twice."),
+    ),
     ("o-03", "gemini", "juno", "team", "completed", [25, 30, 30], 270, Some("Two half-used support desks.")),
     ("o-04", "atlas", "helios", "technology", "launched", [35, 40, 45], 140, Some("Two data platforms of one kind.")),
     ("o-05", "helios", "electra", "customer", "launched", [40, 45, 30], 88, Some("Solar and charging for one roof.")),
@@ -225,7 +198,16 @@ const REGISTER: &[Opportunity] = &[
     ("o-07", "cygnus", "fornax", "team", "launched", [35, 40, 30], 260, Some("Two people on call instead of four.")),
     ("o-08", "atlas", "cygnus", "customer", "rejected", [20, 20, 20], 340, Some("Retailers buy from both.")),
     ("o-09", "borealis", "helios", "technology", "launched", [40, 40, 25], 170, Some("Forecasts computed twice.")),
-    ("o-10", "cygnus", "fornax", "technology", "launched", [35, 35, 20], 185, Some("The same services in one language.")),
+    (
+        "o-10",
+        "cygnus",
+        "fornax",
+        "technology",
+        "launched",
+        [35, 35, 20],
+        185,
+        Some("The same services in one language."),
+    ),
     ("o-11", "gemini", "juno", "technology", "approved", [30, 30, 20], 85, Some("One search service would do.")),
     ("o-12", "borealis", "atlas", "technology", "planned", [35, 35, 30], 132, Some("One database team.")),
     ("o-13", "atlas", "gemini", "technology", "approved", [30, 30, 25], 121, None),
@@ -238,7 +220,16 @@ const REGISTER: &[Opportunity] = &[
     ("o-20", "borealis", "cygnus", "technology", "rejected", [15, 20, 30], 90, None),
     ("o-21", "cygnus", "fornax", "customer", "rejected", [20, 20, 35], 82, Some("Regulators would object.")),
     ("o-22", "atlas", "borealis", "team", "rejected", [20, 25, 30], 76, None),
-    ("o-23", "borealis", "helios", "operational", "planned", [25, 30, 15], 71, Some("Two warehouses of data, one bill.")),
+    (
+        "o-23",
+        "borealis",
+        "helios",
+        "operational",
+        "planned",
+        [25, 30, 15],
+        71,
+        Some("Two warehouses of data, one bill."),
+    ),
     ("o-24", "electra", "juno", "operational", "rejected", [15, 15, 20], 64, None),
     ("o-25", "atlas", "cygnus", "operational", "identified", [25, 30, 20], 58, Some("Cloud and payments together.")),
     ("o-26", "borealis", "helios", "team", "identified", [25, 35, 20], 44, Some("Four modellers, two backlogs.")),
@@ -627,9 +618,9 @@ fn value(story: &mut Story, i: &Initiative, launched: Timestamp) {
     let first = story.clock.ago(launched) - 6;
     let mut left = total;
     for n in 0..events {
-        let ago = (first - (first - last) * n / (events - 1).max(1) + chance.from_to(-2, 2)).max(last);
+        let ago = (first - (first - last) * n / (events - 1).max(1) + chance.between(-2, 2)).max(last);
         let share = left / (events - n);
-        let amount = if n + 1 == events { left } else { share * chance.from_to(70, 130) / 100 };
+        let amount = if n + 1 == events { left } else { share * chance.between(70, 130) / 100 };
         let kind = kinds.get(n as usize % kinds.len().max(1)).copied().unwrap_or("cost_saved");
         let at = story.clock.at(ago, 10 + (n % 7) as i8, 15);
         // Reduced risk is no money in hand, and hours are worth what the rules say they are.
@@ -681,16 +672,7 @@ fn conflicts(story: &mut Story) {
         story.row(
             detected,
             &CONFLICTS,
-            row![
-                format!("c-{n:02}"),
-                c.resource,
-                c.kind(),
-                status,
-                c.booked(),
-                detected,
-                resolved,
-                None::<&str>
-            ],
+            row![format!("c-{n:02}"), c.resource, c.kind(), status, c.booked(), detected, resolved, None::<&str>],
         );
         let proposed = story.clock.later(detected, 12);
         let (approach, cost) = match n % 3 {
@@ -701,11 +683,7 @@ fn conflicts(story: &mut Story) {
         let shift = (c.booked() - 100).max(5);
         let trade = "The lower-ranked venture waits for one release.";
         let other = "expansion; time-sharing by week";
-        story.row(
-            proposed,
-            &RESOLUTIONS,
-            row![format!("r-{n:02}"), c.resource, approach, shift, cost, trade, other],
-        );
+        story.row(proposed, &RESOLUTIONS, row![format!("r-{n:02}"), c.resource, approach, shift, cost, trade, other]);
     }
     for (ago, hours, note) in STRATEGIC {
         n += 1;
@@ -714,16 +692,7 @@ fn conflicts(story: &mut Story) {
         story.row(
             detected,
             &CONFLICTS,
-            row![
-                format!("c-{n:02}"),
-                None::<&str>,
-                "strategic",
-                "resolved",
-                None::<i64>,
-                detected,
-                resolved,
-                note
-            ],
+            row![format!("c-{n:02}"), None::<&str>, "strategic", "resolved", None::<i64>, detected, resolved, note],
         );
     }
     let at = story.clock.at(24, 12, 0);
@@ -832,10 +801,9 @@ fn customers(story: &mut Story) {
         let (at, day) = (story.clock.at(ago, 14, 0), story.clock.day(ago));
         story.row(at, &MEETINGS, row![format!("ab-{:02}", n + 1), day, customers, ventures, said]);
     }
-    for (id, of, ago, title) in [
-        ("cs-01", "i-02", 140, "Two sales teams, one visit"),
-        ("cs-02", "i-01", 52, "A billing core for two ventures"),
-    ] {
+    for (id, of, ago, title) in
+        [("cs-01", "i-02", 140, "Two sales teams, one visit"), ("cs-02", "i-01", 52, "A billing core for two ventures")]
+    {
         let (at, day) = (story.clock.at(ago, 10, 0), story.clock.day(ago));
         story.row(at, &CASE_STUDIES, row![id, of, title, day]);
     }
@@ -907,14 +875,14 @@ fn ledger(story: &mut Story) {
         let (rule, key) = match (exhausted, today) {
             (Some((_, key)), _) => ("PORTFOLIO-002", *key),
             (_, Some(c)) => ("PORTFOLIO-002", c.resource),
-            _ => (rule, keys[chance.from_to(0, keys.len() as i64 - 1) as usize]),
+            _ => (rule, keys[chance.between(0, keys.len() as i64 - 1) as usize]),
         };
         let at = match today {
             Some(c) => story.clock.later(c.raised(&story.clock), 3),
-            None => story.clock.at(ago, chance.from_to(6, 9) as i8, chance.from_to(0, 59) as i8),
+            None => story.clock.at(ago, chance.between(6, 9) as i8, chance.between(0, 59) as i8),
         };
-        let acted = story.clock.later(at, chance.from_to(1, 540));
-        let hours = if exhausted.is_some() { 150 } else { chance.from_to(4, 40) };
+        let acted = story.clock.later(at, chance.between(1, 540));
+        let hours = if exhausted.is_some() { 150 } else { chance.between(4, 40) };
         let open = today.is_some() || ago < 2;
         let ended = (!open).then(|| story.clock.later(at, hours * 60));
         firings.push(Firing {
@@ -972,7 +940,8 @@ fn steps(story: &mut Story, f: &Firing, n: usize) {
 fn questions(story: &mut Story, firings: &[Firing]) {
     for (n, f) in firings.iter().enumerate() {
         let open = f.ended.is_none();
-        if !n.is_multiple_of(2) && !(open && f.rule == "PORTFOLIO-002") {
+        let urgent = open && f.rule == "PORTFOLIO-002";
+        if !(urgent || n.is_multiple_of(2)) {
             continue;
         }
         let key = (!f.key.is_empty()).then_some(f.key);
@@ -985,7 +954,11 @@ fn questions(story: &mut Story, firings: &[Firing]) {
         };
         let id = f.id.replace("f-", "a-");
         let person = answer.map(|_| "chairman");
-        story.row(f.acted, &ANSWERS, row![id, f.rule, key, "chairman", person, Moment(f.acted), answer, answered.map(Moment)]);
+        story.row(
+            f.acted,
+            &ANSWERS,
+            row![id, f.rule, key, "chairman", person, Moment(f.acted), answer, answered.map(Moment)],
+        );
     }
 }
 
@@ -1007,10 +980,8 @@ fn recursion(story: &mut Story, firings: &[Firing]) {
     for ago in [36_i64, 29, 22, 15, 8, 1] {
         let (day, at) = (story.clock.day(ago), story.clock.at(ago, 23, 30));
         for (id, ..) in PORTFOLIO.iter().copied() {
-            let of: Vec<&Firing> = firings
-                .iter()
-                .filter(|f| f.rule == id && f.at <= at && story.clock.ago(f.at) < ago + 7)
-                .collect();
+            let of: Vec<&Firing> =
+                firings.iter().filter(|f| f.rule == id && f.at <= at && story.clock.ago(f.at) < ago + 7).collect();
             let count = |test: &dyn Fn(&Firing) -> bool| of.iter().filter(|f| test(f)).count() as i64;
             let percent = |part: i64, whole: i64| (whole > 0).then(|| Hundredths(part * 10_000 / whole));
             let judged = count(&|f| f.judged != "unjudged");

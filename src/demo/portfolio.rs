@@ -515,7 +515,7 @@ fn metrics(story: &mut Story) {
             let ramp = if v.launched { progress(ago, end + 11, end + 3) } else { 0 };
             let spending = ramp * (1_000 - 550 * progress(ago, end, end - 20) / 1_000) / 1_000;
             let shown = |value: i64, more: i64, chance: &mut Chance| {
-                value / 1_000 * (1_000 + more) / 1_000 * (10_000 + chance.from_to(-25, 25)) / 10_000
+                value / 1_000 * (1_000 + more) / 1_000 * (10_000 + chance.between(-25, 25)) / 10_000
             };
             let earned = shown(revenue, ramp * 155 / 1_000, &mut chance);
             let spent = shown(burn, spending * 275 / 1_000, &mut chance);
@@ -565,7 +565,11 @@ fn dependencies(story: &mut Story) {
         story.given(&DEPENDENCIES, row![id, from, to, criticality, "active", what]);
     }
     let at = story.clock.at(25, 11, 0);
-    story.row(at, &DEPENDENCIES, row!["d-09", "atlas", "helios", "high", "active", "Routes follow the solar forecasts."]);
+    story.row(
+        at,
+        &DEPENDENCIES,
+        row!["d-09", "atlas", "helios", "high", "active", "Routes follow the solar forecasts."],
+    );
     let found = story.clock.later(at, 5);
     for venture in ["atlas", "borealis", "helios"] {
         story.row(found, &GROUPS, row![venture, 3_i64]);
@@ -609,7 +613,7 @@ fn usage(story: &mut Story) {
                 let twice = 100 - 65 * progress(ago, DAYS_IN_STAGE, DAYS_IN_STAGE - 10) / 1_000;
                 if r.kind == "budget" {
                     if day.weekday() == Weekday::Monday {
-                        let spent = r.cost * share * (80 + chance.from_to(0, 10)) / 435;
+                        let spent = r.cost * share * (80 + chance.between(0, 10)) / 435;
                         let lost = spent * twice / 1_000;
                         story.row(at, &USAGE, row![r.id, venture, day, "productive", 0_i64, spent - lost]);
                         story.row(at, &USAGE, row![r.id, venture, day, r.twice, 0_i64, lost]);
@@ -625,9 +629,9 @@ fn usage(story: &mut Story) {
                     // The first day of this month is `end` days ago.
                     _ if ago > end => 170,
                     _ => 110,
-                } + chance.from_to(-8, 8);
-                let twice = twice + chance.from_to(-4, 4);
-                let useful = 880 + chance.from_to(-20, 20) - meetings - twice;
+                } + chance.between(-8, 8);
+                let twice = twice + chance.between(-4, 4);
+                let useful = 880 + chance.between(-20, 20) - meetings - twice;
                 story.row(at, &CAPACITY, row![r.id, venture, day, Hundredths(available)]);
                 for (kind, thousandths, cents) in
                     [("productive", useful, 0), ("coordination", meetings, 0), (r.twice, twice, 2_500)]

@@ -238,7 +238,7 @@ impl<'a> Judge<'a> {
     pub fn label(&self, relation: Relation, number: u32) -> String {
         let key = self.key(relation, number);
         if let Relation::Contract(id) = relation
-            && let Some(column) = self.pack.contract(id).column("name")
+            && let Some(column) = label_column(self.pack, id)
             && let Ok(table) = self.table(relation, MomentId::NOW)
             && let Some(row) = table.row_of.get(&number)
             && let Some(Cell::Value(Value::Text(name))) = table.columns.get(&column).and_then(|c| c.get(*row as usize))
@@ -1708,6 +1708,22 @@ impl<'a> Judge<'a> {
 
     // ── reasons ──
 
+    /// Why a metric with cases has the word it has.
+    fn deciding_case(&self, e: &Expr<Checked>, rows: &[Row], moment: MomentId) -> Option<String> {
+        let ExprKind::Name(Binding::Metric { depth: 0, hops, metric }) = &e.kind else { return None };
+        let metric = self.pack.metric(*metric);
+        let Definition::Cases(cases) = &metric.definition else { return None };
+        if !matches!(metric.ty, Type::Words(_)) {
+            return None;
+        }
+        let scope: Vec<Row> = match (metric.grain, rows.first()) {
+            (Some(_), Some(from)) => vec![self.follow(*from, hops, moment).ok()??],
+            _ => Vec::new(),
+        };
+        let (_, when) = cases.iter().find(|(_, w)| w.as_ref().is_none_or(|w| self.condition(w, &scope, moment) == Tri::Yes))?;
+        when.as_ref().map(|w| self.explain(w, &scope, moment).text)
+    }
+
     /// Why a condition holds or does not: the parts that decided, with their values.
     pub fn explain(&self, e: &Expr<Checked>, rows: &[Row], moment: MomentId) -> Told {
         match &e.kind {
@@ -1750,6 +1766,10 @@ impl<'a> Judge<'a> {
                             Compare::Is | Compare::IsNot if v == limit => format!("{name} is {shown}"),
                             Compare::Is | Compare::IsNot => format!("{name} is {shown}, not {against}"),
                             _ => format!("{name} is {shown}, {negation}{} {against}", op.trim_start_matches("is ")),
+                        };
+                        let text = match self.deciding_case(a, rows, moment) {
+                            Some(why) => format!("{text} ({why})"),
+                            None => text,
                         };
                         (text, Some((v.clone(), a.ty.clone())))
                     }
@@ -1818,6 +1838,12 @@ impl<'a> Judge<'a> {
             _ => Told::plain(print::expr(self.pack, e)),
         }
     }
+}
+
+/// The column by which people know a row: its `name`, else its `title`.
+pub fn label_column(pack: &Pack, id: ContractId) -> Option<u32> {
+    let contract = pack.contract(id);
+    contract.column("name").or_else(|| contract.column("title"))
 }
 
 /// A reason, with the value that decided.

@@ -49,7 +49,13 @@ pub fn expr(pack: &Pack, e: &Expr<Checked>) -> String {
         }
         ExprKind::Arith(op, a, b) => format!("{} {} {}", nested(a), op.words(), nested(b)),
         ExprKind::Exists(x) => {
-            let mut text = format!("there is {} {}", if x.none { "no" } else { "a" }, pack.row_word(x.rows.of));
+            let noun = pack.row_word(x.rows.of);
+            let article = match (x.none, noun.starts_with(['a', 'e', 'i', 'o', 'u'])) {
+                (true, _) => "no",
+                (false, true) => "an",
+                (false, false) => "a",
+            };
+            let mut text = format!("there is {article} {noun}");
             if let Some(w) = &x.window {
                 text.push(' ');
                 text.push_str(&window(pack, w));
