@@ -541,4 +541,30 @@ mod tests {
         let broken: Vec<&str> = found.iter().filter(|v| v.outcome == Outcome::Violated).map(|v| &*v.rule).collect();
         assert_eq!(broken, ["venture_metrics", "portfolio_data"]);
     }
+
+    /// What was is not what is: the past of a current state comes from the change log.
+    #[test]
+    fn ten_days_ago_other_resources_were_booked_too_far() {
+        let pack = shipped();
+        let as_of = at("2026-03-17T09:30:00Z");
+        let store = built(&pack, as_of);
+        let over = |as_of: &str| {
+            let found = crate::tick::judge_once(&store, &pack, at(as_of), at("2026-03-17T09:30:00Z")).expect("judge");
+            let fires = found.into_iter().filter(|v| &*v.rule == "PORTFOLIO-002" && v.outcome == Outcome::Fires);
+            fires.map(|v| v.key[0].1.to_string()).collect::<Vec<_>>()
+        };
+        assert_eq!(over("2026-03-07T09:30:00Z"), ["growth_budget"]);
+        assert_eq!(over("2026-02-27T09:30:00Z"), ["data_team"]);
+        assert_eq!(over("2026-03-17T09:30:00Z"), ["cto"]);
+        let disorder: i64 = store
+            .conn()
+            .query_row(
+                "SELECT count(*) FROM (SELECT at, lag(at) OVER (ORDER BY seq) AS before FROM bylaws_changes)
+                 WHERE at < before",
+                [],
+                |row| row.get(0),
+            )
+            .expect("log");
+        assert_eq!(disorder, 0);
+    }
 }

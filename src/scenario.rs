@@ -41,10 +41,27 @@ pub struct Failure {
 /// A rule in the course of a test.
 type RuleKey = (RuleRef, Key);
 
+/// An empty database with the tables of a pack, from which every test gets its own.
+pub struct Bench {
+    template: Store,
+}
+
+impl Bench {
+    /// Makes the tables of a pack's contracts.
+    pub fn new(pack: &Pack) -> Result<Bench, StoreError> {
+        let mut template = Store::in_memory()?;
+        migrate::migrate(&mut template, &[], beginning())?;
+        let tables: Vec<&crate::lang::item::contract::Contract> = pack.contracts.iter().filter(|c| c.is_table()).collect();
+        scratch::create_tables(&mut template, &tables)?;
+        changes::install_change_log(&mut template, &tables, beginning())?;
+        Ok(Bench { template })
+    }
+}
+
 /// Runs one test of a pack. `Err` is a fault of the test's own database, which is the program's.
-pub fn run(pack: &Pack, index: usize) -> Result<Vec<Failure>, StoreError> {
+pub fn run(pack: &Pack, bench: &Bench, index: usize) -> Result<Vec<Failure>, StoreError> {
     let chain = chain(pack, index);
-    let mut course = Course::new(pack, &chain)?;
+    let mut course = Course::new(pack, bench, &chain)?;
     for (i, test) in chain.iter().enumerate() {
         let own = i + 1 == chain.len();
         for (span, action) in &test.actions {
@@ -151,13 +168,8 @@ fn relevant(pack: &Pack, chain: &[&Test]) -> Vec<RuleRef> {
 }
 
 impl<'a> Course<'a> {
-    fn new(pack: &'a Pack, chain: &[&Test]) -> Result<Course<'a>, StoreError> {
-        let mut store = Store::in_memory()?;
-        migrate::migrate(&mut store, &[], beginning())?;
-        let tables: Vec<&crate::lang::item::contract::Contract> =
-            pack.contracts.iter().filter(|c| c.is_table()).collect();
-        scratch::create_tables(&mut store, &tables)?;
-        changes::install_change_log(&mut store, &tables, beginning())?;
+    fn new(pack: &'a Pack, bench: &Bench, chain: &[&Test]) -> Result<Course<'a>, StoreError> {
+        let store = bench.template.copy()?;
         Ok(Course {
             pack,
             store,

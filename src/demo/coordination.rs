@@ -2,6 +2,7 @@
 
 use jiff::Timestamp;
 use jiff::ToSpan as _;
+use jiff::civil::Weekday;
 
 use super::portfolio::CONTENTIONS;
 use super::{Chance, Clock, DAYS_IN_STAGE, Dollars, Hundredths, Moment, Story, Table, row};
@@ -705,7 +706,7 @@ fn conflicts(story: &mut Story) {
 /// The playbook is written but not published. Reviews were held month by month until five weeks ago; reports came out
 /// on the fifth of each month and digests on Mondays, until this month and this week.
 fn governance(story: &mut Story) {
-    for ago in [35_i64, 64, 95, 125, 156, 186, 217, 247, 278] {
+    for ago in [LAST_REVIEW, 64, 95, 125, 156, 186, 217, 247, 278] {
         let called = story.clock.at(ago, 7, 0);
         let held = story.clock.later(called, 24 * 60);
         let id = format!("review-{:03}", 300 - ago);
@@ -826,17 +827,48 @@ fn customers(story: &mut Story) {
 
 // ── the ledger ──
 
-/// What fired in turn, for what, and how it ended as a rule.
-const FIRED: &[(&str, &[&str], &str)] = &[
-    ("PORTFOLIO-001", &["borealis with gemini, technology", "atlas with gemini, customer"], "cleared"),
-    ("conflict_settled", &["c-05", "c-07", "c-09"], "cleared"),
-    ("batch_planning", &["o-25", "o-26", "o-30"], "cleared"),
-    ("PORTFOLIO-004", &["helios", "electra", "borealis"], "accepted"),
-    ("initiative_delayed", &["m-04-2", "m-05-2"], "replanned"),
-    ("PORTFOLIO-002", &["security_team", "growth_team", "cto"], "cleared"),
-    ("plan_execution", &["p-09", "p-10", "p-11"], "cleared"),
-    ("weekly_digest_due", &[""], "sent"),
-    ("PORTFOLIO-003", &[""], "cleared"),
+/// A rule that fired now and then: for what, what it ended with, and whom it asked with which answer.
+struct Rule {
+    name: &'static str,
+    keys: &'static [&'static str],
+    outcome: &'static str,
+    asks: Option<(&'static str, &'static str)>,
+}
+
+const CONFLICT: Rule = Rule {
+    name: "PORTFOLIO-002",
+    keys: &["security_team", "growth_team"],
+    outcome: "cleared",
+    asks: Some(("chairman", "approved")),
+};
+const REVIEW: Rule = Rule { name: "PORTFOLIO-003", keys: &[], outcome: "cleared", asks: None };
+const REPORT: Rule = Rule { name: "monthly_report_due", keys: &[], outcome: "sent", asks: None };
+const DIGEST: Rule = Rule { name: "weekly_digest_due", keys: &[], outcome: "sent", asks: None };
+
+/// The rules that fired in turn on days that have none of their own.
+const IN_TURN: &[Rule] = &[
+    Rule { name: "PORTFOLIO-001", keys: &["atlas with cygnus, technology"], outcome: "rejected", asks: None },
+    Rule { name: "conflict_settled", keys: &["c-05", "c-07"], outcome: "cleared", asks: None },
+    Rule {
+        name: "batch_planning",
+        keys: &["o-11", "o-17", "o-23"],
+        outcome: "cleared",
+        asks: Some(("chairman", "approved")),
+    },
+    Rule {
+        name: "PORTFOLIO-004",
+        keys: &["atlas", "borealis", "helios"],
+        outcome: "accepted",
+        asks: Some(("chairman", "accept_risk")),
+    },
+    Rule {
+        name: "initiative_delayed",
+        keys: &["m-04-2", "m-06-2"],
+        outcome: "replanned",
+        asks: Some(("owner", "new_date")),
+    },
+    CONFLICT,
+    Rule { name: "plan_execution", keys: &["p-09", "p-10", "p-11"], outcome: "cleared", asks: None },
 ];
 
 /// Days ago and resource of the conflicts for which every proposal had been tried.
@@ -849,11 +881,14 @@ const PORTFOLIO: &[(&str, &str, i64, &str)] = &[
     ("PORTFOLIO-004", "Interdependency risk", 4, "What hangs together falls together."),
 ];
 
+/// Days ago of the last review.
+const LAST_REVIEW: i64 = 35;
+
 /// A firing as the ledger holds it.
 struct Firing {
     id: String,
-    rule: &'static str,
-    key: &'static str,
+    rule: &'static Rule,
+    key: Option<&'static str>,
     at: Timestamp,
     acted: Timestamp,
     ended: Option<Timestamp>,
@@ -867,24 +902,32 @@ struct Firing {
 fn ledger(story: &mut Story) {
     let mut chance = Chance::of("ledger");
     let mut firings = Vec::new();
+    let this_month = story.clock.calendar.period_first(Period::Month, story.clock.today);
     for ago in (0..DAYS_IN_STAGE).rev() {
         let n = DAYS_IN_STAGE - ago;
+        let day = story.clock.day(ago);
         let exhausted = EXHAUSTED.iter().find(|(day, _)| *day == ago);
-        let today = CONTENTIONS.last().filter(|c| c.settled.is_none() && c.began == ago);
-        let (rule, keys, usual) = FIRED[n as usize % FIRED.len()];
-        let (rule, key) = match (exhausted, today) {
-            (Some((_, key)), _) => ("PORTFOLIO-002", *key),
-            (_, Some(c)) => ("PORTFOLIO-002", c.resource),
-            _ => (rule, keys[chance.between(0, keys.len() as i64 - 1) as usize]),
+        let open = CONTENTIONS.last().filter(|c| c.settled.is_none() && c.began == ago);
+        let (rule, key): (&'static Rule, Option<&'static str>) = match (exhausted, open) {
+            (Some((_, key)), _) => (&CONFLICT, Some(*key)),
+            (_, Some(c)) => (&CONFLICT, Some(c.resource)),
+            _ if ago == LAST_REVIEW => (&REVIEW, None),
+            // Those of this week and of this month are still to come.
+            _ if day.weekday() == Weekday::Monday && ago >= 7 => (&DIGEST, None),
+            _ if day.day() == 5 && day < this_month => (&REPORT, None),
+            _ => {
+                let rule = &IN_TURN[n as usize % IN_TURN.len()];
+                (rule, rule.keys.get(chance.between(0, rule.keys.len() as i64 - 1) as usize).copied())
+            }
         };
-        let at = match today {
+        let at = match open {
             Some(c) => story.clock.later(c.raised(&story.clock), 3),
             None => story.clock.at(ago, chance.between(6, 9) as i8, chance.between(0, 59) as i8),
         };
         let acted = story.clock.later(at, chance.between(1, 540));
         let hours = if exhausted.is_some() { 150 } else { chance.between(4, 40) };
-        let open = today.is_some() || ago < 2;
-        let ended = (!open).then(|| story.clock.later(at, hours * 60));
+        let lasts = open.is_some() || ago < 2;
+        let ended = (!lasts).then(|| story.clock.later(at, hours * 60));
         firings.push(Firing {
             id: format!("f-{n:04}"),
             rule,
@@ -892,34 +935,33 @@ fn ledger(story: &mut Story) {
             at,
             acted,
             ended,
-            outcome: if open { None } else { Some(exhausted.map_or(usual, |_| "exhausted")) },
+            outcome: ended.map(|_| exhausted.map_or(rule.outcome, |_| "exhausted")),
             rounds: if exhausted.is_some() { 3 } else { 1 + i64::from(n % 6 == 0) },
             overridden: n % 13 == 4,
             judged: match n {
                 _ if ago < 4 || n % 15 == 7 => "unjudged",
-                _ if n % 20 == 11 => "not_actionable",
+                _ if n % 20 == 17 => "not_actionable",
                 _ => "valid",
             },
         });
     }
     for f in &firings {
-        let key = (!f.key.is_empty()).then_some(f.key);
         let (fired, acted) = (Moment(f.at), Moment(f.acted));
         story.row(
             f.at,
             &FIRINGS,
-            row![f.id.as_str(), f.rule, key, fired, acted, f.outcome, f.rounds, f.overridden, f.judged],
+            row![f.id.as_str(), f.rule.name, f.key, fired, acted, f.outcome, f.rounds, f.overridden, f.judged],
         );
     }
-    for (n, f) in firings.iter().enumerate() {
-        steps(story, f, n);
+    for f in &firings {
+        steps(story, f);
+        question(story, f);
     }
-    questions(story, &firings);
     recursion(story, &firings);
 }
 
-/// What was done about a firing. Of every two firings one needed a person once.
-fn steps(story: &mut Story, f: &Firing, n: usize) {
+/// What was done about a firing. Only questions took a person.
+fn steps(story: &mut Story, f: &Firing) {
     const DONE: [(&str, &str); 6] = [
         ("tell chairman", "notice"),
         ("have an agent propose", "proposal"),
@@ -929,37 +971,25 @@ fn steps(story: &mut Story, f: &Firing, n: usize) {
         ("tell lead", "notice"),
     ];
     for (i, (step, class)) in DONE.into_iter().enumerate() {
+        let asks = class == "question";
+        if asks && f.rule.asks.is_none() {
+            continue;
+        }
         let at = story.clock.later(f.acted, i as i64 * 4);
-        let by_person = class == "question" && n.is_multiple_of(2);
-        let id = format!("{}-s{}", f.id.replace("f-", "s-"), i + 1);
-        story.row(at, &STEPS, row![id, f.id.as_str(), f.rule, step, class, Moment(at), by_person]);
+        let id = format!("{}-{}", f.id.replace("f-", "s-"), i + 1);
+        story.row(at, &STEPS, row![id, f.id.as_str(), f.rule.name, step, class, Moment(at), asks]);
     }
 }
 
-/// Half of the firings asked something; what was asked about the CTO is open.
-fn questions(story: &mut Story, firings: &[Firing]) {
-    for (n, f) in firings.iter().enumerate() {
-        let open = f.ended.is_none();
-        let urgent = open && f.rule == "PORTFOLIO-002";
-        if !(urgent || n.is_multiple_of(2)) {
-            continue;
-        }
-        let key = (!f.key.is_empty()).then_some(f.key);
-        let refused = f.outcome == Some("exhausted");
-        let (answer, answered) = if open {
-            (None, None)
-        } else {
-            let hours = 3 + (n as i64 * 7) % 29;
-            (Some(if refused { "refused" } else { "approved" }), Some(story.clock.later(f.acted, hours * 60)))
-        };
-        let id = f.id.replace("f-", "a-");
-        let person = answer.map(|_| "chairman");
-        story.row(
-            f.acted,
-            &ANSWERS,
-            row![id, f.rule, key, "chairman", person, Moment(f.acted), answer, answered.map(Moment)],
-        );
-    }
+/// What was asked and answered; what was asked about the CTO is open.
+fn question(story: &mut Story, f: &Firing) {
+    let Some((role, usual)) = f.rule.asks else { return };
+    let answer = f.outcome.map(|outcome| if outcome == "exhausted" { "refused" } else { usual });
+    let hours = 3 + f.rounds * 5 + f.acted.as_second() % 17;
+    let answered = answer.map(|_| Moment(story.clock.later(f.acted, hours * 60)));
+    let (id, person) = (f.id.replace("f-", "a-"), answer.map(|_| role));
+    let asked = Moment(f.acted);
+    story.row(f.acted, &ANSWERS, row![id, f.rule.name, f.key, role, person, asked, answer, answered]);
 }
 
 /// The same for those who read the recursion tables.
@@ -968,20 +998,20 @@ fn recursion(story: &mut Story, firings: &[Firing]) {
         story.given(&RECURSION_TRIGGERS, row![id, title, "assisted", depth, what]);
     }
     let family = |rule: &str| PORTFOLIO.iter().any(|p| p.0 == rule);
-    for f in firings.iter().filter(|f| family(f.rule)) {
-        let subject = if f.key.is_empty() { "portfolio" } else { f.key };
+    for f in firings.iter().filter(|f| family(f.rule.name)) {
+        let subject = f.key.unwrap_or("portfolio");
         let id = f.id.replace("f-", "e-");
         story.row(
             f.at,
             &RECURSION_EXECUTIONS,
-            row![id, f.rule, subject, f.at, f.ended, f.rounds, f.outcome, f.judged, f.overridden],
+            row![id, f.rule.name, subject, f.at, f.ended, f.rounds, f.outcome, f.judged, f.overridden],
         );
     }
     for ago in [36_i64, 29, 22, 15, 8, 1] {
         let (day, at) = (story.clock.day(ago), story.clock.at(ago, 23, 30));
         for (id, ..) in PORTFOLIO.iter().copied() {
             let of: Vec<&Firing> =
-                firings.iter().filter(|f| f.rule == id && f.at <= at && story.clock.ago(f.at) < ago + 7).collect();
+                firings.iter().filter(|f| f.rule.name == id && f.at <= at && story.clock.ago(f.at) < ago + 7).collect();
             let count = |test: &dyn Fn(&Firing) -> bool| of.iter().filter(|f| test(f)).count() as i64;
             let percent = |part: i64, whole: i64| (whole > 0).then(|| Hundredths(part * 10_000 / whole));
             let judged = count(&|f| f.judged != "unjudged");

@@ -80,6 +80,16 @@ impl Store {
         Ok(Store { conn, name })
     }
 
+    /// A copy of it in memory.
+    pub fn copy(&self) -> Result<Store, StoreError> {
+        let mut copy = Store::in_memory()?;
+        let name = &self.name;
+        let backup = rusqlite::backup::Backup::new(&self.conn, &mut copy.conn).map_err(fault(name))?;
+        backup.run_to_completion(i32::MAX, Duration::ZERO, None).map_err(fault(name))?;
+        drop(backup);
+        Ok(copy)
+    }
+
     /// The connection, for queries.
     pub fn conn(&self) -> &Connection {
         &self.conn
