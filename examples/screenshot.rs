@@ -4,6 +4,7 @@
 
 use std::error::Error;
 use std::fmt::Write as _;
+use std::io::Write as _;
 use std::process::Command;
 
 const CELL: f32 = 7.8;
@@ -20,12 +21,13 @@ fn main() -> Result<(), Box<dyn Error>> {
         let mut program = std::env::current_exe()?;
         program.pop();
         program.pop();
-        let output = Command::new(program.join("bylaws")).args(arguments).env("COLUMNS", COLUMNS.to_string()).output()?;
+        let output =
+            Command::new(program.join("bylaws")).args(arguments).env("COLUMNS", COLUMNS.to_string()).output()?;
         if !output.status.success() {
             return Err(format!("{title} failed: {}", String::from_utf8_lossy(&output.stderr)).into());
         }
         std::fs::write(file, draw(title, &String::from_utf8(output.stdout)?)?)?;
-        println!("{file}");
+        writeln!(std::io::stdout(), "{file}")?;
     }
     Ok(())
 }

@@ -51,7 +51,8 @@ impl Bench {
     pub fn new(pack: &Pack) -> Result<Bench, StoreError> {
         let mut template = Store::in_memory()?;
         migrate::migrate(&mut template, &[], beginning())?;
-        let tables: Vec<&crate::lang::item::contract::Contract> = pack.contracts.iter().filter(|c| c.is_table()).collect();
+        let tables: Vec<&crate::lang::item::contract::Contract> =
+            pack.contracts.iter().filter(|c| c.is_table()).collect();
         scratch::create_tables(&mut template, &tables)?;
         changes::install_change_log(&mut template, &tables, beginning())?;
         Ok(Bench { template })
@@ -87,6 +88,9 @@ fn chain(pack: &Pack, index: usize) -> Vec<&Test> {
     chain
 }
 
+/// The references of a given row: its contract, its place, and the texts by column.
+type References = (ContractId, Span, Vec<(u32, String)>);
+
 struct Course<'a> {
     pack: &'a Pack,
     store: Store,
@@ -95,7 +99,7 @@ struct Course<'a> {
     given: HashMap<ContractId, HashSet<u32>>,
     unlisted: Unlisted,
     /// Rows given since the last settling, whose references must lead somewhere.
-    unsettled: Vec<(ContractId, Span, Vec<(u32, String)>)>,
+    unsettled: Vec<References>,
     entering: Vec<Arc<str>>,
     memory: BTreeMap<RuleKey, Memory>,
     log: Vec<(RuleKey, Intent)>,
@@ -890,7 +894,7 @@ impl<'a> Course<'a> {
         for role in roles {
             if reached.contains(role) == not {
                 let name = &trigger.name;
-                let whom = wanted.as_ref().map(|k| for_key(k)).unwrap_or_default();
+                let whom = wanted.as_ref().map(for_key).unwrap_or_default();
                 let mut all: Vec<&str> = reached.iter().map(|r| &**r).collect();
                 all.sort_unstable();
                 let others = if all.is_empty() {

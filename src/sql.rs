@@ -104,7 +104,7 @@ impl Writer {
 /// The number a stored value of a column has.
 fn stored_number(value: Number, encoding: &Encoding) -> Arg {
     let stored = match encoding {
-        Encoding::Scaled(scale) => value.div(*scale).unwrap_or(value),
+        Encoding::Scaled(scale) => value.over(*scale).unwrap_or(value),
         _ => value,
     };
     match stored.to_whole().and_then(|n| i64::try_from(n).ok()) {

@@ -76,7 +76,7 @@ impl Number {
     }
 
     /// Sum; `None` when it does not fit.
-    pub fn add(self, other: Number) -> Option<Number> {
+    pub fn plus(self, other: Number) -> Option<Number> {
         if *self.0.denom() == 1 && *other.0.denom() == 1 {
             return (*self.0.numer()).checked_add(*other.0.numer()).map(Number::whole);
         }
@@ -84,7 +84,7 @@ impl Number {
     }
 
     /// Difference; `None` when it does not fit.
-    pub fn sub(self, other: Number) -> Option<Number> {
+    pub fn minus(self, other: Number) -> Option<Number> {
         if *self.0.denom() == 1 && *other.0.denom() == 1 {
             return (*self.0.numer()).checked_sub(*other.0.numer()).map(Number::whole);
         }
@@ -92,7 +92,7 @@ impl Number {
     }
 
     /// Product; `None` when it does not fit.
-    pub fn mul(self, other: Number) -> Option<Number> {
+    pub fn times(self, other: Number) -> Option<Number> {
         if *self.0.denom() == 1 && *other.0.denom() == 1 {
             return (*self.0.numer()).checked_mul(*other.0.numer()).map(Number::whole);
         }
@@ -100,7 +100,7 @@ impl Number {
     }
 
     /// Quotient; `None` for a zero divisor or when it does not fit.
-    pub fn div(self, other: Number) -> Option<Number> {
+    pub fn over(self, other: Number) -> Option<Number> {
         if *other.0.numer() == 0 {
             return None;
         }
@@ -108,7 +108,7 @@ impl Number {
     }
 
     /// With the sign turned.
-    pub fn neg(self) -> Number {
+    pub fn negated(self) -> Number {
         Number(-self.0)
     }
 
@@ -500,7 +500,7 @@ impl Value {
             }
             Type::Money(currency) => money(n, currency, places),
             Type::Rate(currency) => {
-                let hour = n.mul(Number::whole(3600)).unwrap_or(n);
+                let hour = n.times(Number::whole(3600)).unwrap_or(n);
                 format!("{} an hour", money(hour, currency, places))
             }
             Type::Duration => duration(n, places),
@@ -517,7 +517,7 @@ fn show_moment(moment: Timestamp) -> String {
 }
 
 fn money(n: Number, currency: &str, places: Option<u32>) -> String {
-    let cents = n.mul(Number::whole(100)).and_then(Number::to_whole).is_some();
+    let cents = n.times(Number::whole(100)).and_then(Number::to_whole).is_some();
     let whole = n.to_whole().is_some();
     let large = n.floor().unsigned_abs() >= 1000;
     let text = match places {
@@ -540,7 +540,7 @@ fn duration(seconds: Number, places: Option<u32>) -> String {
         0 if seconds.is_zero() => ("hour", 3600),
         _ => ("second", 1),
     };
-    let n = seconds.div(Number::whole(size)).unwrap_or(seconds);
+    let n = seconds.over(Number::whole(size)).unwrap_or(seconds);
     let text = grouped(&n.decimal(places.unwrap_or(1)));
     if text == "1" { format!("1 {unit}") } else { format!("{text} {unit}s") }
 }
@@ -556,9 +556,9 @@ mod tests {
 
     #[test]
     fn decimals_are_exact() {
-        assert_eq!(n("0.1").add(n("0.2")), Some(n("0.3")));
+        assert_eq!(n("0.1").plus(n("0.2")), Some(n("0.3")));
         assert_eq!(Number::from_f64(0.1), Some(n("0.1")));
-        assert_eq!(n("1").div(n("3")).and_then(|t| t.mul(n("3"))), Some(Number::ONE));
+        assert_eq!(n("1").over(n("3")).and_then(|t| t.times(n("3"))), Some(Number::ONE));
         assert_eq!(n("1,234.50").decimal(12), "1234.5");
     }
 
@@ -586,15 +586,15 @@ mod tests {
         assert_eq!(show("1049000", &Type::Money(usd.clone())), "$1,049,000");
         assert_eq!(show("-7.5", &Type::Money(usd.clone())), "-$7.50");
         assert_eq!(show("172800", &Type::Duration), "48 hours");
-        assert_eq!(Value::Number(n("75").div(n("3600")).expect("rate")).show(&Type::Rate(usd)), "$75 an hour");
+        assert_eq!(Value::Number(n("75").over(n("3600")).expect("rate")).show(&Type::Rate(usd)), "$75 an hour");
     }
 
     #[test]
     fn what_does_not_fit_is_none() {
         let big = Number::whole(i128::MAX);
-        assert_eq!(big.add(Number::ONE), None);
-        assert_eq!(big.mul(big), None);
-        assert_eq!(Number::ONE.div(Number::ZERO), None);
+        assert_eq!(big.plus(Number::ONE), None);
+        assert_eq!(big.times(big), None);
+        assert_eq!(Number::ONE.over(Number::ZERO), None);
         assert_eq!(Number::parse("1e400"), None);
     }
 

@@ -82,8 +82,26 @@ struct Thing {
 }
 
 fn thing() -> impl Strategy<Value = Thing> {
-    (0u8..4, -70i64..3, 0u8..3, -500i64..500, proptest::option::of(-3i64..50), proptest::option::of(0i64..100), any::<bool>(), proptest::option::of(0i64..200))
-        .prop_map(|(owner, day, kind, cents, score, part, flag, seen)| Thing { owner, day, kind, cents, score, part, flag, seen })
+    (
+        0u8..4,
+        -70i64..3,
+        0u8..3,
+        -500i64..500,
+        proptest::option::of(-3i64..50),
+        proptest::option::of(0i64..100),
+        any::<bool>(),
+        proptest::option::of(0i64..200),
+    )
+        .prop_map(|(owner, day, kind, cents, score, part, flag, seen)| Thing {
+            owner,
+            day,
+            kind,
+            cents,
+            score,
+            part,
+            flag,
+            seen,
+        })
 }
 
 fn number(n: i64, d: i128) -> Value {
@@ -126,8 +144,16 @@ fn fill(pack: &Pack, store: &mut Store, now: Timestamp, owners: &[(u8, Option<i6
 fn readings(pack: &Pack, store: &Store, now: Timestamp, by_rows: bool) -> Vec<String> {
     let metrics: Vec<MetricId> = (0..pack.metrics.len() as u32).map(MetricId).collect();
     let (overrides, unlisted) = (HashMap::new(), Unlisted::new());
-    let tick =
-        Tick { pack, as_of: now, clock: now, rules: &[], metrics: &metrics, overrides: &overrides, unlisted: &unlisted, by_rows };
+    let tick = Tick {
+        pack,
+        as_of: now,
+        clock: now,
+        rules: &[],
+        metrics: &metrics,
+        overrides: &overrides,
+        unlisted: &unlisted,
+        by_rows,
+    };
     let taken = tick.take(store).expect("reading");
     let served = taken.plan.served.len();
     assert_eq!(served == 0, by_rows, "the two ways must differ");

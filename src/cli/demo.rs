@@ -65,7 +65,10 @@ pub(super) fn run(options: &Options, out: &mut Out) -> Done {
     out.line("")?;
     let next: &[(&str, &str)] = match &options.db {
         Some(path) => &[
-            (&format!("bylaws run rules --db {} --as-of {}", path.display(), as_of.strftime("%Y-%m-%d")), "judge it again"),
+            (
+                &format!("bylaws run rules --db {} --as-of {}", path.display(), as_of.strftime("%Y-%m-%d")),
+                "judge it again",
+            ),
             ("bylaws show PORTFOLIO-002 --arrows --sql rules", "see one rule from text to SQL"),
             ("bylaws init", "begin rules of your own"),
         ],

@@ -163,7 +163,11 @@ pub fn key_words(key: &[Arc<str>]) -> String {
     }
 }
 
-type Groups0 = Rc<HashMap<u32, Vec<u32>>>;
+/// Row numbers by the key they lead to, and why some lead nowhere known.
+type Index = (Rc<HashMap<u32, Vec<u32>>>, Option<Arc<Why>>);
+type Indexes = HashMap<(Relation, Vec<Hop>, MomentId), Index>;
+/// Why an aggregate of everybody cannot be believed, by contract, promise and moment.
+type Staleness = HashMap<(ContractId, usize, MomentId), Option<Arc<Why>>>;
 
 /// The judge of one tick.
 pub struct Judge<'a> {
@@ -172,8 +176,8 @@ pub struct Judge<'a> {
     readings: &'a Readings,
     param: &'a dyn Fn(ParamId) -> Value,
     metrics: RefCell<HashMap<(MetricId, MomentId, u32), Reading>>,
-    indexes: RefCell<HashMap<(Relation, Vec<Hop>, MomentId), (Groups0, Option<Arc<Why>>)>>,
-    fresh: RefCell<HashMap<(ContractId, usize, MomentId), Option<Arc<Why>>>>,
+    indexes: RefCell<Indexes>,
+    fresh: RefCell<Staleness>,
 }
 
 /// The key number of the portfolio.
@@ -473,7 +477,7 @@ impl<'a> Judge<'a> {
             (Ok(Some(Value::Number(a))), Ok(Some(Value::Number(b)))) => {
                 let too_large = || Why::new(Reason::TooLarge, "the change is too large to be computed exactly");
                 if shift == Shift::Difference {
-                    a.sub(b).map(|n| Some(Value::Number(n))).ok_or_else(too_large)
+                    a.minus(b).map(|n| Some(Value::Number(n))).ok_or_else(too_large)
                 } else if b.is_negative() || b.is_zero() {
                     let shown = Value::Number(b).show(&self.pack.metric(of).ty);
                     Err(Why::new(
@@ -481,8 +485,8 @@ impl<'a> Judge<'a> {
                         format!("`{name}` was {shown} {}, and a change from there has no percent", when()),
                     ))
                 } else {
-                    let change = if shift == Shift::Change { a.sub(b) } else { b.sub(a) };
-                    let percent = change.and_then(|c| c.mul(Number::whole(100))).and_then(|c| c.div(b));
+                    let change = if shift == Shift::Change { a.minus(b) } else { b.minus(a) };
+                    let percent = change.and_then(|c| c.times(Number::whole(100))).and_then(|c| c.over(b));
                     percent.map(|n| Some(Value::Number(n))).ok_or_else(too_large)
                 }
             }
@@ -660,7 +664,7 @@ impl<'a> Judge<'a> {
             },
             Fold::Average => match raw(0) {
                 Some(Raw::Value(Some(Value::Number(sum)))) => {
-                    sum.div(Number::whole(i128::from(count(1)))).map(Value::Number)
+                    sum.over(Number::whole(i128::from(count(1)))).map(Value::Number)
                 }
                 _ => None,
             },
@@ -677,8 +681,7 @@ impl<'a> Judge<'a> {
         Reading { value, since: None, left_out }
     }
 
-    /// Row numbers by the key they lead to, and why some lead nowhere known.
-    fn index(&self, of: Relation, hops: &[Hop], moment: MomentId) -> Result<(Groups0, Option<Arc<Why>>), Arc<Why>> {
+    fn index(&self, of: Relation, hops: &[Hop], moment: MomentId) -> Result<Index, Arc<Why>> {
         let slot = (of, hops.to_vec(), moment);
         if let Some(found) = self.indexes.borrow().get(&slot) {
             return Ok(found.clone());
@@ -788,6 +791,16 @@ impl<'a> Judge<'a> {
                 Err(why) => unknown.push((number, why)),
             }
         }
+        // Only a row that could be the latest itself stands in the way of the latest known one.
+        if matches!(a.fold, Fold::Latest | Fold::First)
+            && let Some(best) = self.extreme_date(a, values.iter().map(|(n, _)| *n), moment)
+        {
+            unknown.retain(|(number, _)| match self.row_date(a.rows.of, *number, moment) {
+                Some(at) if a.fold == Fold::Latest => at > best,
+                Some(at) => at < best,
+                None => true,
+            });
+        }
         let mut left_out = skipped;
         if let Some((first, why)) = unknown.first() {
             if a.ignoring_unknown {
@@ -825,6 +838,24 @@ impl<'a> Judge<'a> {
         Reading { value: value.and_then(|v| v.map(Some).ok_or_else(|| self.no_rows(a, key))), since, left_out }
     }
 
+    /// The date of a dated row, where it has one.
+    fn row_date(&self, of: Relation, number: u32, moment: MomentId) -> Option<Timestamp> {
+        let Relation::Contract(id) = of else { return None };
+        let dated = self.pack.contract(id).dated?;
+        self.cell(of, number, dated, moment).value.ok().flatten().and_then(|v| self.begins(&v))
+    }
+
+    /// The latest date among rows, or the earliest for `first`.
+    fn extreme_date(
+        &self,
+        a: &Aggregate<Checked>,
+        rows: impl Iterator<Item = u32>,
+        moment: MomentId,
+    ) -> Option<Timestamp> {
+        let dates = rows.filter_map(|n| self.row_date(a.rows.of, n, moment));
+        if a.fold == Fold::Latest { dates.max() } else { dates.min() }
+    }
+
     fn fold(
         &self,
         a: &Aggregate<Checked>,
@@ -836,7 +867,7 @@ impl<'a> Judge<'a> {
         let whole = |n: u64| Value::Number(Number::whole(i128::from(n)));
         let too_large = || Why::new(Reason::TooLarge, "the sum is too large to be computed exactly");
         let sum =
-            || values.iter().filter_map(|(_, v)| v.number()).try_fold(Number::ZERO, Number::add).ok_or_else(too_large);
+            || values.iter().filter_map(|(_, v)| v.number()).try_fold(Number::ZERO, Number::plus).ok_or_else(too_large);
         let sorted = || {
             let mut all: Vec<&Value> = values.iter().map(|(_, v)| v).collect();
             all.sort_by(|a, b| a.compare(b).unwrap_or(std::cmp::Ordering::Equal));
@@ -852,7 +883,7 @@ impl<'a> Judge<'a> {
             Fold::Sum => Some(Value::Number(sum()?)),
             Fold::Average if values.is_empty() => None,
             Fold::Average => {
-                Some(Value::Number(sum()?.div(Number::whole(values.len() as i128)).ok_or_else(too_large)?))
+                Some(Value::Number(sum()?.over(Number::whole(values.len() as i128)).ok_or_else(too_large)?))
             }
             Fold::Min => sorted().first().map(|v| (*v).clone()),
             Fold::Max => sorted().last().map(|v| (*v).clone()),
@@ -863,7 +894,7 @@ impl<'a> Judge<'a> {
                     (n, half) if n % 2 == 1 => Some(all[half].clone()),
                     (_, half) => {
                         let pair = all[half - 1].number().zip(all[half].number());
-                        let mean = pair.and_then(|(a, b)| a.add(b)).and_then(|s| s.div(Number::whole(2)));
+                        let mean = pair.and_then(|(a, b)| a.plus(b)).and_then(|s| s.over(Number::whole(2)));
                         Some(Value::Number(mean.ok_or_else(too_large)?))
                     }
                 }
@@ -875,13 +906,8 @@ impl<'a> Judge<'a> {
                 all.get(rank.max(1) - 1).map(|v| (*v).clone())
             }
             Fold::Latest | Fold::First => {
-                let Relation::Contract(id) = a.rows.of else { return Ok(None) };
-                let Some(dated) = self.pack.contract(id).dated else { return Ok(None) };
-                let date = |number: u32| match self.cell(a.rows.of, number, dated, moment).value {
-                    Ok(Some(value)) => self.begins(&value),
-                    _ => None,
-                };
-                let dated: Vec<(Option<Timestamp>, &Value)> = values.iter().map(|(n, v)| (date(*n), v)).collect();
+                let dated: Vec<(Option<Timestamp>, &Value)> =
+                    values.iter().map(|(n, v)| (self.row_date(a.rows.of, *n, moment), v)).collect();
                 let best = if a.fold == Fold::Latest {
                     dated.iter().max_by_key(|d| d.0)
                 } else {
@@ -957,7 +983,7 @@ impl<'a> Judge<'a> {
         Ok(if fresh.stale.as_ref().is_some_and(beyond) {
             Late::Stale(newest)
         } else if beyond(&fresh.within) {
-            Late::Late(newest)
+            Late::Overdue(newest)
         } else {
             Late::Fine(newest)
         })
@@ -1002,7 +1028,7 @@ impl<'a> Judge<'a> {
                     let text = format!("{}{whom}", self.age_text(contract, newest, moment));
                     return Err(Why::of(Reason::Stale, contract, text));
                 }
-                Late::Late(at) | Late::Fine(at) => since = older(since, at),
+                Late::Overdue(at) | Late::Fine(at) => since = older(since, at),
                 Late::Exempt => {}
             }
         }
@@ -1229,13 +1255,15 @@ impl<'a> Judge<'a> {
             let mut late: Vec<(String, Option<Timestamp>)> = Vec::new();
             match &fresh.per {
                 None => {
-                    if let Late::Late(at) | Late::Stale(at) = self.lateness(id, fresh, None, MomentId::NOW)? {
+                    if let Late::Overdue(at) | Late::Stale(at) = self.lateness(id, fresh, None, MomentId::NOW)? {
                         late.push((String::new(), at));
                     }
                 }
                 Some((relation, _)) => {
                     for key in self.keys(*relation, MomentId::NOW)? {
-                        if let Late::Late(at) | Late::Stale(at) = self.lateness(id, fresh, Some(key), MomentId::NOW)? {
+                        if let Late::Overdue(at) | Late::Stale(at) =
+                            self.lateness(id, fresh, Some(key), MomentId::NOW)?
+                        {
                             late.push((self.label(*relation, key), at));
                         }
                     }
@@ -1486,8 +1514,6 @@ impl<'a> Judge<'a> {
                     (_, None) => (Reason::Breached, &threshold.target, false, "the target"),
                 };
                 if let Some((shown, against)) = side(band, holds) {
-                    let (op, limit) = against.rsplit_once(' ').unwrap_or(("", &against));
-                    let _ = (op, limit);
                     verdict.reason = format!("{name} is {shown}, {against}, {what}");
                 }
                 verdict.code = code;
@@ -1720,7 +1746,8 @@ impl<'a> Judge<'a> {
             (Some(_), Some(from)) => vec![self.follow(*from, hops, moment).ok()??],
             _ => Vec::new(),
         };
-        let (_, when) = cases.iter().find(|(_, w)| w.as_ref().is_none_or(|w| self.condition(w, &scope, moment) == Tri::Yes))?;
+        let (_, when) =
+            cases.iter().find(|(_, w)| w.as_ref().is_none_or(|w| self.condition(w, &scope, moment) == Tri::Yes))?;
         when.as_ref().map(|w| self.explain(w, &scope, moment).text)
     }
 
@@ -1739,8 +1766,7 @@ impl<'a> Judge<'a> {
                         .collect(),
                 };
                 let told: Vec<Told> = deciding.into_iter().map(|p| self.explain(p, rows, moment)).collect();
-                let word = if *joint == Joint::Or && holds == Tri::No { " and " } else { " and " };
-                let text = told.iter().map(|t| t.text.clone()).collect::<Vec<_>>().join(word);
+                let text = told.iter().map(|t| t.text.clone()).collect::<Vec<_>>().join(" and ");
                 let since = told.iter().fold(None, |s, t| older(s, t.since));
                 let first = told.into_iter().find(|t| t.value.is_some());
                 Told {
@@ -1868,14 +1894,14 @@ impl Told {
 /// How an entity stands against a promise of freshness.
 enum Late {
     Fine(Option<Timestamp>),
-    Late(Option<Timestamp>),
+    Overdue(Option<Timestamp>),
     Stale(Option<Timestamp>),
     Exempt,
 }
 
 fn share(part: u64, whole: u64) -> Option<Value> {
-    let percent = Number::whole(i128::from(part)).mul(Number::whole(100))?;
-    percent.div(Number::whole(i128::from(whole))).map(Value::Number)
+    let percent = Number::whole(i128::from(part)).times(Number::whole(100))?;
+    percent.over(Number::whole(i128::from(whole))).map(Value::Number)
 }
 
 /// A value that was stored as its JSON text.

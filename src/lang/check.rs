@@ -393,17 +393,17 @@ pub fn arithmetic(op: Arith, a: &Value, a_ty: &Type, b: &Value, b_ty: &Type) -> 
         }
         (op, Value::Number(a), Value::Number(b)) => {
             let result = match op {
-                Arith::Add => a.add(*b),
-                Arith::Sub => a.sub(*b),
+                Arith::Add => a.plus(*b),
+                Arith::Sub => a.minus(*b),
                 Arith::Mul => {
                     let percents = u32::from(*a_ty == Type::Percent) + u32::from(*b_ty == Type::Percent);
-                    let product = a.mul(*b);
-                    if percents > 0 { product.and_then(|p| p.div(whole(100))) } else { product }
+                    let product = a.times(*b);
+                    if percents > 0 { product.and_then(|p| p.over(whole(100))) } else { product }
                 }
                 Arith::Div if b.is_zero() => return Err(NoValue::DividedByZero),
-                Arith::Div => a.div(*b),
+                Arith::Div => a.over(*b),
                 Arith::PercentOf if b.is_zero() => return Err(NoValue::DividedByZero),
-                Arith::PercentOf => a.mul(whole(100)).and_then(|n| n.div(*b)),
+                Arith::PercentOf => a.times(whole(100)).and_then(|n| n.over(*b)),
             };
             result.map(Value::Number).ok_or(NoValue::TooLarge)
         }
@@ -1006,10 +1006,9 @@ impl<'a> Checker<'a> {
     fn single(&mut self, scope: &Scope<'_>, depth: u8, word: &Word) -> Option<(Binding, Type)> {
         if !scope.params
             && let Some(relation) = scope.relation
+            && let Some(found) = self.column_binding(depth, Vec::new(), relation, &word.text)
         {
-            if let Some(found) = self.column_binding(depth, Vec::new(), relation, &word.text) {
-                return Some(found);
-            }
+            return Some(found);
         }
         match self.names.get(&word.text) {
             Some(entry) => {

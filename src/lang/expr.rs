@@ -594,8 +594,8 @@ impl Literal {
             Literal::Quantity(n, unit) => match unit {
                 Unit::Percent => number(*n, Type::Percent),
                 Unit::Points => number(*n, Type::Points),
-                Unit::Minute => number(n.mul(Number::whole(60))?, Type::Duration),
-                Unit::Hour => number(n.mul(Number::whole(3600))?, Type::Duration),
+                Unit::Minute => number(n.times(Number::whole(60))?, Type::Duration),
+                Unit::Hour => number(n.times(Number::whole(3600))?, Type::Duration),
                 _ => {
                     let count = i32::try_from(n.to_whole()?).ok().filter(|n| n.unsigned_abs() <= 1_000_000)?;
                     let span = match unit {
@@ -616,8 +616,8 @@ impl Literal {
                     _ => dollars,
                 };
                 match (each, hourly) {
-                    (_, true) => number(n.div(Number::whole(3600))?, Type::Rate(currency.into())),
-                    (Some(Period::Day), _) => number(n.div(Number::whole(86_400))?, Type::Rate(currency.into())),
+                    (_, true) => number(n.over(Number::whole(3600))?, Type::Rate(currency.into())),
+                    (Some(Period::Day), _) => number(n.over(Number::whole(86_400))?, Type::Rate(currency.into())),
                     (Some(_), _) => None,
                     (None, _) => number(*n, Type::Money(currency.into())),
                 }
@@ -938,7 +938,7 @@ pub(crate) fn literal(node: &Node<'_>) -> Result<Literal, String> {
                 _ => (text, 1),
             };
             let plain: String = digits.chars().filter(|c| *c != sign).collect();
-            let n = Number::parse(&plain).and_then(|n| n.mul(Number::whole(factor))).ok_or_else(too_large)?;
+            let n = Number::parse(&plain).and_then(|n| n.times(Number::whole(factor))).ok_or_else(too_large)?;
             let each = inner.child(Rule::each_time).map(|e| e.text().to_owned());
             let hourly = each.as_deref().is_some_and(|e| e.ends_with("hour"));
             let period = each.as_deref().and_then(|e| Period::parse(e.rsplit([' ', '\n']).next().unwrap_or("")));
@@ -956,7 +956,7 @@ pub(crate) fn literal(node: &Node<'_>) -> Result<Literal, String> {
             let word = inner.child(Rule::unit).map_or("%", |u| u.text());
             let unit = Unit::parse(word).ok_or_else(|| format!("`{word}` is no unit"))?;
             let calendar = !matches!(unit, Unit::Percent | Unit::Points | Unit::Minute | Unit::Hour);
-            if calendar && !n.to_whole().is_some_and(|n| n.unsigned_abs() <= 1_000_000) {
+            if calendar && n.to_whole().is_none_or(|n| n.unsigned_abs() > 1_000_000) {
                 return Err(format!("`{}`: days, weeks, months and years are counted in whole numbers", inner.text()));
             }
             Ok(Literal::Quantity(n, unit))

@@ -193,7 +193,7 @@ pub(crate) fn layout(sources: &Sources, file: FileId, diagnostics: &mut Vec<Diag
 
 fn stray(node: &Node<'_>) -> Diagnostic {
     let words = node.child(Rule::words).map_or_else(|| node.span(), |w| w.span());
-    if node.text().starts_with(|c| c == ' ' || c == '\t') && node.text().trim_start_matches(' ').starts_with('\t') {
+    if node.text().starts_with([' ', '\t']) && node.text().trim_start_matches(' ').starts_with('\t') {
         let tab = node.text().find('\t').unwrap_or(0) as u32;
         let at = node.span().start + tab;
         return Diagnostic::at(Code::Tab, Span { start: at, end: at + 1, ..words }, "a tab indents this line")
@@ -406,18 +406,51 @@ fn explain(
     let newline_before = slice[..word_at].trim_end_matches(' ').ends_with('\n');
     let help = reserved_help(word)
         .filter(|_| expected.iter().any(|e| e == "a name"))
-        .or_else(|| nearest(word, first_words)).or_else(|| phrase.map(|p| format!("did you mean `{p}`?"))).or_else(|| {
-        newline_before
-            .then(|| "a line indented by 4 or more goes on with the line above; facts are indented by 2".to_owned())
-    });
+        .or_else(|| nearest(word, first_words))
+        .or_else(|| phrase.map(|p| format!("did you mean `{p}`?")))
+        .or_else(|| {
+            newline_before
+                .then(|| "a line indented by 4 or more goes on with the line above; facts are indented by 2".to_owned())
+        });
     Diagnostic::at(Code::Syntax, place(word_at, word_at + length), message).help_if(help)
 }
 
 /// Words that are never names, because sentences are built of them.
 const RESERVED: [&str; 34] = [
-    "and", "are", "as", "at", "because", "by", "for", "from", "if", "in", "is", "its", "not", "of", "or", "otherwise", "out",
-    "over", "per", "since", "the", "there", "through", "to", "via", "when", "where", "with", "within", "yes", "no", "unknown",
-    "missing", "present",
+    "and",
+    "are",
+    "as",
+    "at",
+    "because",
+    "by",
+    "for",
+    "from",
+    "if",
+    "in",
+    "is",
+    "its",
+    "not",
+    "of",
+    "or",
+    "otherwise",
+    "out",
+    "over",
+    "per",
+    "since",
+    "the",
+    "there",
+    "through",
+    "to",
+    "via",
+    "when",
+    "where",
+    "with",
+    "within",
+    "yes",
+    "no",
+    "unknown",
+    "missing",
+    "present",
 ];
 
 /// What to do about a name that the language needs for itself.

@@ -72,7 +72,7 @@ impl Aggregate<Option<Number>, Option<String>> for ExactSum {
             ValueRef::Real(n) => Number::from_f64(n),
             _ => None,
         };
-        *sum = sum.and_then(|s| next.and_then(|n| s.add(n)));
+        *sum = sum.and_then(|s| next.and_then(|n| s.plus(n)));
         Ok(())
     }
 
@@ -289,7 +289,7 @@ pub(super) fn decode(raw: ValueRef<'_>, column: &Column) -> Result<Option<Value>
         };
         let stored = stored.filter(|n| column.ty != Type::Count || n.to_whole().is_some()).ok_or_else(holds)?;
         let value = match &column.encoding {
-            Encoding::Scaled(scale) => stored.mul(*scale),
+            Encoding::Scaled(scale) => stored.times(*scale),
             _ => Some(stored),
         };
         return value.map(|n| Some(Value::Number(n))).ok_or_else(|| "is too large to be computed exactly".to_owned());
@@ -777,7 +777,7 @@ fn raw_of(
                 _ => None,
             };
             let value = match &column.encoding {
-                Encoding::Scaled(scale) => stored.and_then(|n| n.mul(*scale)),
+                Encoding::Scaled(scale) => stored.and_then(|n| n.times(*scale)),
                 _ => stored,
             };
             match value {

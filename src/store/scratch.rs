@@ -41,7 +41,7 @@ pub fn stored(value: &Value, column: &Column) -> Sql {
     match value {
         Value::Number(n) => {
             let stored = match &column.encoding {
-                Encoding::Scaled(scale) => n.div(*scale).unwrap_or(*n),
+                Encoding::Scaled(scale) => n.over(*scale).unwrap_or(*n),
                 _ => *n,
             };
             match stored.to_whole().and_then(|n| i64::try_from(n).ok()) {

@@ -736,17 +736,18 @@ fn check_filled(cx: &mut Checker<'_>, written: &Written) {
     for column in &written.columns {
         match &column.filled {
             Some((from, filter)) => cx.later_filled(from, filter.as_ref(), &column.name, &column.kind_span),
-            None if written.to.is_some() && written.filled_from.is_none() => {
-                if !matches!(column.kind, WrittenKind::ListOf(_)) {
-                    cx.report(
-                        Diagnostic::at(
-                            Code::MissingFact,
-                            column.name.span,
-                            format!("nothing says from what `{}` is filled", column.name),
-                        )
-                        .help("write `from METRIC` after its type"),
-                    );
-                }
+            None if written.to.is_some()
+                && written.filled_from.is_none()
+                && !matches!(column.kind, WrittenKind::ListOf(_)) =>
+            {
+                cx.report(
+                    Diagnostic::at(
+                        Code::MissingFact,
+                        column.name.span,
+                        format!("nothing says from what `{}` is filled", column.name),
+                    )
+                    .help("write `from METRIC` after its type"),
+                );
             }
             None => {}
         }

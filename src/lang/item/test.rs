@@ -564,7 +564,7 @@ fn read(text: &str) -> Option<Literal> {
             'B' => (plain.trim_end_matches('B'), 1_000_000_000),
             _ => (plain.as_str(), 1),
         };
-        let amount = Number::parse(digits)?.mul(Number::whole(factor))?;
+        let amount = Number::parse(digits)?.times(Number::whole(factor))?;
         return match rest {
             "" => Some(Literal::Money(amount, sign, None, false)),
             "an hour" => Some(Literal::Money(amount, sign, None, true)),
