@@ -282,7 +282,7 @@ impl Planner<'_> {
         let moment = self.moment(cadence_moment(threshold.cadence));
         let grain = self.pack.metric(threshold.metric).grain;
         if let Some(grain) = grain {
-            self.table(grain, moment);
+            self.table(grain, MomentId::NOW);
         }
         self.metric(threshold.metric, moment);
         let limits = std::iter::once(&threshold.target).chain(&threshold.acceptable).map(|b| &b.limit);
@@ -433,13 +433,15 @@ impl Planner<'_> {
             }
             Binding::Metric { depth, hops, metric } => {
                 if let (Some(from), false) = (start(*depth), hops.is_empty()) {
-                    self.hops(from, hops, moment);
+                    // Rows that lead to nothing else are known by their table alone.
+                    let reached = self.hops(from, hops, moment);
+                    self.table(reached, moment);
                 }
                 self.metric(*metric, moment);
             }
             Binding::Threshold(id) => self.threshold(id.0),
             Binding::Gate(id) => self.rule(RuleRef::Gate(id.0)),
-            Binding::Param(_) | Binding::Now | Binding::Introduced { .. } => {}
+            Binding::Param(_) | Binding::Now | Binding::Introduced { .. } | Binding::IntroducedMetric(_) => {}
         }
     }
 
@@ -518,6 +520,15 @@ impl Planner<'_> {
         };
         if let Relation::Contract(contract) = a.rows.of {
             self.promises(contract, moment);
+            // Who leads to the key decides whether everybody there is fresh.
+            for fresh in &self.pack.contract(contract).fresh {
+                if let Some((entity, theirs)) = &fresh.per
+                    && hops.len() > theirs.len()
+                    && hops.starts_with(theirs)
+                {
+                    self.hops(*entity, &hops[theirs.len()..], moment);
+                }
+            }
             if let Some(measures) = self.measures(a, contract, grain, &hops) {
                 let used = self.group(contract, hops, grain, moment, measures);
                 self.plan.served.insert((id, moment), used);
@@ -614,8 +625,11 @@ impl Planner<'_> {
             let Some(Relation::Contract(next)) = self.pack.hop_target(Relation::Contract(at), *hop) else {
                 return false;
             };
-            // The row at the end need not be read: its key stands in the column.
-            if i + 1 < hops.len() && self.known.dirty.contains(&next) {
+            // The row at the end need not be read: its key stands in the column. Rows that come and go with time are
+            // judged one by one.
+            let shape = self.pack.contract(next);
+            let changing = shape.dated.is_some() || shape.valid.is_some();
+            if i + 1 < hops.len() && (self.known.dirty.contains(&next) || changing) {
                 return false;
             }
             at = next;
@@ -627,7 +641,9 @@ impl Planner<'_> {
     fn pushable(&self, e: &Expr<Checked>, contract: ContractId) -> bool {
         let own = |e: &Expr<Checked>| match &e.kind {
             ExprKind::Name(Binding::Column { depth: 0, hops, of: Relation::Contract(of), .. }) => {
-                self.path_is_clean(contract, hops) && !self.known.dirty.contains(of)
+                let shape = self.pack.contract(*of);
+                let changing = !hops.is_empty() && (shape.dated.is_some() || shape.valid.is_some());
+                self.path_is_clean(contract, hops) && !self.known.dirty.contains(of) && !changing
             }
             _ => false,
         };

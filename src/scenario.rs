@@ -378,7 +378,16 @@ impl<'a> Course<'a> {
     }
 
     fn on_change(&self, rule: RuleRef) -> bool {
-        core(self.pack, rule).is_some_and(|t| matches!(t.check.pace, Pace::OnChange { .. }))
+        core(self.pack, rule).is_some_and(|t| matches!(self.pace(t), Pace::OnChange { .. }))
+    }
+
+    /// The pace at which a rule is judged at present. `while` speaks of params; what it says of rows is judged with
+    /// the rule itself.
+    fn pace<'t>(&self, trigger: &'t Trigger) -> &'t Pace {
+        match &trigger.check.other {
+            Some((while_, other)) if !crate::lang::check::params_hold(while_, &|id| Some(self.param(id))) => other,
+            _ => &trigger.check.pace,
+        }
     }
 
     /// Lets time pass, judging each rule whenever it is due.
@@ -457,7 +466,20 @@ impl<'a> Course<'a> {
             return Ok(());
         }
         let now = self.time();
-        let taken = self.take(rules, &[])?;
+        // What a rule fires is judged from the same readings.
+        let mut read: Vec<RuleRef> = rules.to_vec();
+        let mut next = 0;
+        while let Some(rule) = read.get(next).copied() {
+            next += 1;
+            for step in core(self.pack, rule).map_or(&[][..], |t| &t.steps) {
+                if let StepKind::Fire(target) = step.kind
+                    && !read.contains(&RuleRef::Trigger(target))
+                {
+                    read.push(RuleRef::Trigger(target));
+                }
+            }
+        }
+        let taken = self.take(&read, &[])?;
         let overrides = self.overrides.clone();
         let pack = self.pack;
         let param = move |id: ParamId| overrides.get(&id).cloned().unwrap_or_else(|| pack.param(id).clone());
@@ -590,10 +612,19 @@ impl<'a> Course<'a> {
         let all: Vec<(usize, u32)> = asks.collect();
         let (_, decision) = all.iter().find(|(i, _)| *i >= from).or_else(|| all.first())?;
         let decision = self.pack.decisions.get(*decision as usize)?;
-        decision.lines.iter().find_map(|line| match (&line.who, &line.when) {
+        let told = |e: &Expr<Checked>| {
+            // A line that speaks of params alone can be told; one that asks the proposal cannot.
+            let mut params = true;
+            e.walk(&mut |e| {
+                params &= !matches!(&e.kind, ExprKind::Name(b) if !matches!(b, crate::lang::expr::Binding::Param(_)));
+            });
+            params.then(|| crate::lang::check::params_hold(e, &|id| Some(self.param(id))))
+        };
+        decision.lines.iter().find_map(|line| match (&line.who, line.when.as_ref().map(told)) {
+            (_, Some(Some(false))) => None,
             (Who::Roles(roles), _) => Some(Decider::Roles(roles.clone())),
-            (Who::ByItself, None) => Some(Decider::ByItself),
-            (Who::ByItself, Some(_)) => None,
+            (Who::ByItself, None | Some(Some(true))) => Some(Decider::ByItself),
+            (Who::ByItself, Some(None)) => None,
         })
     }
 
@@ -601,7 +632,7 @@ impl<'a> Course<'a> {
     fn next_due(&self, trigger: &Trigger, now: Timestamp) -> Option<Timestamp> {
         let calendar = &self.pack.settings.calendar;
         let value = |e: &Expr<Checked>| window::constant(e, &|id| self.param(id));
-        next_due(&trigger.check.pace, now, calendar, &value)
+        next_due(self.pace(trigger), now, calendar, &value)
     }
 
     // ── expectations ──

@@ -1,7 +1,7 @@
 //! Arrow 7, readings to verdicts. It cannot fail and asks nothing of the world: rows, params and time are arguments.
 
 use std::cell::RefCell;
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::rc::Rc;
 use std::sync::Arc;
 
@@ -167,7 +167,7 @@ pub fn key_words(key: &[Arc<str>]) -> String {
 type Index = (Rc<HashMap<u32, Vec<u32>>>, Option<Arc<Why>>);
 type Indexes = HashMap<(Relation, Vec<Hop>, MomentId), Index>;
 /// Why an aggregate of everybody cannot be believed, by contract, promise and moment.
-type Staleness = HashMap<(ContractId, usize, MomentId), Option<Arc<Why>>>;
+type Staleness = HashMap<(ContractId, usize, MomentId, u32), Option<Arc<Why>>>;
 
 /// The judge of one tick.
 pub struct Judge<'a> {
@@ -226,7 +226,7 @@ impl<'a> Judge<'a> {
     /// The key of a number.
     pub fn key(&self, relation: Relation, number: u32) -> Key {
         match self.readings.keys.get(&relation) {
-            Some(keys) => keys.key(number).clone(),
+            Some(keys) => keys.key(number),
             None => Arc::new([]),
         }
     }
@@ -278,6 +278,21 @@ impl<'a> Judge<'a> {
                 Reason::CannotRead,
                 format!("`{}` was not read", print::column(self.pack, relation, column)),
             )),
+        }
+    }
+
+    /// The age of the data that a condition reads in the scope of its rows.
+    fn age_of(&self, e: &Expr<Checked>, rows: &[Row], moment: MomentId) -> Option<Timestamp> {
+        match &e.kind {
+            ExprKind::Name(Binding::Metric { .. }) => self.value(e, rows, moment).since,
+            ExprKind::Not(e) | ExprKind::Presence(_, _, e) => self.age_of(e, rows, moment),
+            ExprKind::Joint(_, all) => all.iter().fold(None, |s, e| older(s, self.age_of(e, rows, moment))),
+            ExprKind::Compare(_, a, b) | ExprKind::Arith(_, a, b) => {
+                older(self.age_of(a, rows, moment), self.age_of(b, rows, moment))
+            }
+            ExprKind::OneOf(_, e, _) | ExprKind::Between(e, ..) => self.age_of(e, rows, moment),
+            ExprKind::Distance(d) => self.age_of(&d.value, rows, moment),
+            _ => None,
         }
     }
 
@@ -363,10 +378,16 @@ impl<'a> Judge<'a> {
             Definition::Aggregate(a) => self.aggregate(id, a, &rows, moment),
             Definition::Formula(e) => self.settle(self.value(e, &rows, moment), e),
             Definition::Cases(cases) => {
+                let mut since = None;
                 for (value, when) in cases {
                     let holds = when.as_ref().map_or(Tri::Yes, |w| self.condition(w, &rows, moment));
+                    since = older(since, when.as_ref().and_then(|w| self.age_of(w, &rows, moment)));
                     match holds {
-                        Tri::Yes => return self.settle(self.value(value, &rows, moment), value),
+                        Tri::Yes => {
+                            let mut reading = self.settle(self.value(value, &rows, moment), value);
+                            reading.since = older(reading.since, since);
+                            return reading;
+                        }
                         Tri::No => {}
                         Tri::Unknown(why) => return Reading::unknown(why),
                     }
@@ -376,6 +397,7 @@ impl<'a> Judge<'a> {
             Definition::Shift(shift, Binding::Metric { metric: of, .. }, then) => {
                 let now = self.metric(*of, moment, key);
                 let before = self.shifted(*of, then, moment, key);
+                let (now, before) = self.of_both_moments(*of, &rows, now, before, moment, then);
                 self.compare_in_time(*shift, *of, now, before, moment, then)
             }
             Definition::At(Binding::Metric { metric: of, .. }, then) => self.shifted(*of, then, moment, key),
@@ -445,6 +467,33 @@ impl<'a> Judge<'a> {
             }
             _ => reading,
         }
+    }
+
+    /// An aggregate that leaves out what is unknown is compared in time over the keys known at both moments.
+    fn of_both_moments(
+        &self,
+        of: MetricId,
+        rows: &[Row],
+        now: Reading,
+        before: Reading,
+        moment: MomentId,
+        moment_of: &MomentOf<Checked>,
+    ) -> (Reading, Reading) {
+        let Definition::Aggregate(a) = &self.pack.metric(of).definition else { return (now, before) };
+        let over_noun = a.of.as_ref().is_some_and(|e| matches!(e.kind, ExprKind::Name(Binding::Metric { .. })));
+        let at = match &moment_of.then {
+            Some(Then::Previous(period)) => self.at(&Moment::Closed(moment, *period, 1)),
+            // Of the baseline only the whole is stored.
+            Some(Then::Baseline) | None => return (now, before),
+            Some(other) => self.at(&Moment::Then(moment, other.clone())),
+        };
+        if !a.ignoring_unknown || !over_noun || now.value.is_err() || before.value.is_err() {
+            return (now, before);
+        }
+        let known = |moment| self.over_rows(a, rows, moment, None).1;
+        let both: HashSet<u32> = known(moment).intersection(&known(at)).copied().collect();
+        let again = |moment| self.over_rows(a, rows, moment, Some(&both)).0;
+        (again(moment), again(at))
     }
 
     fn compare_in_time(
@@ -571,7 +620,7 @@ impl<'a> Judge<'a> {
                     Tri::Unknown(why) => Reading::unknown(why),
                 }
             }
-            Binding::Introduced { .. } => Reading::unknown(Why::new(Reason::NoRows, "nothing has been proposed yet")),
+            Binding::Introduced { .. } | Binding::IntroducedMetric(_) => Reading::unknown(Why::new(Reason::NoRows, "nothing has been proposed yet")),
         }
     }
 
@@ -581,11 +630,13 @@ impl<'a> Judge<'a> {
         let key = rows.first().map(|r| r.key);
         let mut reading = match self.plan.served.get(&(id, moment)) {
             Some(used) => self.served(a, used, key, moment),
-            None => self.over_rows(a, rows, moment),
+            None => self.over_rows(a, rows, moment, None).0,
         };
         if let Relation::Contract(contract) = a.rows.of {
             let hops: &[Hop] = if let Tie::LeadHere(hops) = &a.rows.tie { hops } else { &[] };
             match self.freshness(contract, hops, key, moment) {
+                // Whoever is silent is left out like whatever else is unknown.
+                Err(_) if a.ignoring_unknown && reading.value.is_ok() => {}
                 Ok(since) => reading.since = older(reading.since, since),
                 // A reading that is unknown for a nearer reason keeps it.
                 Err(why) if reading.value.is_ok() || matches!(&reading.value, Err(w) if w.reason == Reason::NoRows) => {
@@ -730,7 +781,27 @@ impl<'a> Judge<'a> {
         }
     }
 
-    fn over_rows(&self, a: &Aggregate<Checked>, rows: &[Row], moment: MomentId) -> Reading {
+    /// An aggregate taken from the rows, and the rows that have a value. `only` limits it to some of them.
+    fn over_rows(
+        &self,
+        a: &Aggregate<Checked>,
+        rows: &[Row],
+        moment: MomentId,
+        only: Option<&HashSet<u32>>,
+    ) -> (Reading, HashSet<u32>) {
+        let mut known = HashSet::new();
+        let reading = self.over_rows_into(a, rows, moment, only, &mut known);
+        (reading, known)
+    }
+
+    fn over_rows_into(
+        &self,
+        a: &Aggregate<Checked>,
+        rows: &[Row],
+        moment: MomentId,
+        only: Option<&HashSet<u32>>,
+        with_value: &mut HashSet<u32>,
+    ) -> Reading {
         if let Err(why) = self.instant(moment) {
             return Reading::unknown(why);
         }
@@ -759,9 +830,15 @@ impl<'a> Judge<'a> {
         let mut since = None;
         for row in chosen {
             let number = table.keys[row as usize];
+            if only.is_some_and(|only| !only.contains(&number)) {
+                continue;
+            }
             let own = Row { relation: a.rows.of, key: number };
             let mut scope = vec![own];
             scope.extend_from_slice(rows);
+            for e in a.filter.iter().chain(&a.out_of) {
+                since = older(since, self.age_of(e, &scope, moment));
+            }
             let base = Tri::all([self.placed(own, moment), self.in_window(a.window.as_ref(), own, moment)]);
             let (part, whole) = if a.fold == Fold::Share {
                 let whole = a.out_of.as_ref().map_or(Tri::Yes, |o| self.condition(o, &scope, moment));
@@ -786,7 +863,10 @@ impl<'a> Judge<'a> {
             let reading = self.value(of, &scope, moment);
             since = older(since, reading.since);
             match reading.value {
-                Ok(Some(value)) => values.push((number, value)),
+                Ok(Some(value)) => {
+                    with_value.insert(number);
+                    values.push((number, value));
+                }
                 Ok(None) => skipped += 1,
                 Err(why) => unknown.push((number, why)),
             }
@@ -807,7 +887,7 @@ impl<'a> Judge<'a> {
                 left_out += unknown.len() as u32;
             } else {
                 let of = self.label(a.rows.of, *first);
-                let known = (values.len() as u64).max(denominator);
+                let known = if a.of.is_some() { values.len() as u64 + u64::from(skipped) } else { denominator };
                 let total = known + unknown.len() as u64;
                 let rows = self.pack.relation_name(a.rows.of);
                 let text = if total > 1 {
@@ -876,7 +956,7 @@ impl<'a> Judge<'a> {
         Ok(match a.fold {
             Fold::Count => Some(whole(denominator)),
             Fold::CountDistinct => {
-                let distinct: std::collections::HashSet<&Value> = values.iter().map(|(_, v)| v).collect();
+                let distinct: HashSet<&Value> = values.iter().map(|(_, v)| v).collect();
                 Some(whole(distinct.len() as u64))
             }
             Fold::Share => share(numerator, denominator),
@@ -1016,10 +1096,17 @@ impl<'a> Judge<'a> {
                 }
                 None => (None, self.lateness(contract, fresh, None, moment)?),
                 // An aggregate of the whole portfolio needs everybody.
-                Some(_) if key.is_none() => match self.all_fresh(contract, i, fresh, moment) {
+                Some(_) if key.is_none() => match self.all_fresh(contract, i, fresh, moment, &[], None) {
                     Some(why) => return Err(why),
                     None => continue,
                 },
+                // One of a sector needs everybody in the sector.
+                Some((_, theirs)) if hops.len() > theirs.len() && hops.starts_with(theirs) => {
+                    match self.all_fresh(contract, i, fresh, moment, &hops[theirs.len()..], key) {
+                        Some(why) => return Err(why),
+                        None => continue,
+                    }
+                }
                 Some(_) => continue,
             };
             match found {
@@ -1035,15 +1122,30 @@ impl<'a> Judge<'a> {
         Ok(since)
     }
 
-    fn all_fresh(&self, contract: ContractId, index: usize, fresh: &Fresh, moment: MomentId) -> Option<Arc<Why>> {
-        let slot = (contract, index, moment);
+    /// Why not everybody of a promise (or everybody who leads to a key) is fresh.
+    fn all_fresh(
+        &self,
+        contract: ContractId,
+        index: usize,
+        fresh: &Fresh,
+        moment: MomentId,
+        rest: &[Hop],
+        to: Option<u32>,
+    ) -> Option<Arc<Why>> {
+        let slot = (contract, index, moment, to.unwrap_or(PORTFOLIO));
         if let Some(found) = self.fresh.borrow().get(&slot) {
             return found.clone();
         }
         let Some((relation, _)) = &fresh.per else { return None };
         let found = match self.keys(*relation, moment) {
             Err(why) => Some(why),
-            Ok(keys) => keys.into_iter().find_map(|key| match self.lateness(contract, fresh, Some(key), moment) {
+            Ok(keys) => keys
+                .into_iter()
+                .filter(|key| {
+                    let from = Row { relation: *relation, key: *key };
+                    to.is_none() || matches!(self.follow(from, rest, moment), Ok(Some(row)) if Some(row.key) == to)
+                })
+                .find_map(|key| match self.lateness(contract, fresh, Some(key), moment) {
                 Ok(Late::Stale(newest)) => {
                     let text = format!(
                         "{} for {}",
@@ -1215,10 +1317,18 @@ impl<'a> Judge<'a> {
                 x.filter.as_ref().map_or(Tri::Yes, |f| self.condition(f, &scope, moment)),
             ])
         }));
-        if found == Tri::No
-            && let Some(why) = astray_why
-        {
-            found = Tri::Unknown(why);
+        if found == Tri::No {
+            // What is not there may only be late: silence over stale data proves nothing.
+            let silent = match (x.rows.of, &x.rows.tie, rows.first()) {
+                (Relation::Contract(id), Tie::LeadHere(hops), Some(here)) => {
+                    self.freshness(id, hops, Some(here.key), moment).err()
+                }
+                (Relation::Contract(id), Tie::Anywhere, _) => self.freshness(id, &[], None, moment).err(),
+                _ => None,
+            };
+            if let Some(why) = astray_why.or(silent) {
+                found = Tri::Unknown(why);
+            }
         }
         if x.none { found.negate() } else { found }
     }
@@ -1447,7 +1557,7 @@ impl<'a> Judge<'a> {
         let threshold = self.pack.threshold(id);
         let metric = self.pack.metric(threshold.metric);
         let moment = self.at(&cadence_moment(threshold.cadence));
-        let keys = match self.all_keys(metric.grain, moment) {
+        let keys = match self.all_keys(metric.grain, MomentId::NOW) {
             Ok(keys) => keys,
             Err(why) => return vec![self.blind(&threshold.name, "threshold", moment, &why)],
         };

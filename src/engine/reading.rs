@@ -210,9 +210,9 @@ impl Keys {
         self.numbers.get(key).copied()
     }
 
-    /// The key of a number.
-    pub fn key(&self, number: u32) -> &Key {
-        &self.list[number as usize]
+    /// The key of a number; empty for a number that was never given.
+    pub fn key(&self, number: u32) -> Key {
+        self.list.get(number as usize).cloned().unwrap_or_else(|| Arc::new([]))
     }
 }
 

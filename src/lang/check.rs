@@ -1294,7 +1294,7 @@ impl<'a> Checker<'a> {
             && let Some(metric) = self.metric(id)
             && metric.grain == Some(Relation::Contract(contract))
         {
-            return Some((Binding::Metric { depth: 0, hops: Vec::new(), metric: id }, metric.ty));
+            return Some((Binding::IntroducedMetric(id), metric.ty));
         }
         let index = self.column_of(contract, column)?;
         let ty = self.contracts[contract.index()].columns[index as usize].ty.clone();

@@ -518,6 +518,8 @@ pub enum Binding {
         /// The column.
         column: u32,
     },
+    /// A metric of a row that a step of the rule introduces.
+    IntroducedMetric(MetricId),
 }
 
 /// Which rows a clause speaks of, after the check.

@@ -144,6 +144,11 @@ fn binding(pack: &Pack, b: &Binding, from: Option<Relation>) -> String {
         Binding::Threshold(id) => pack.threshold(*id).name.to_string(),
         Binding::Gate(id) => pack.gate(*id).name.to_string(),
         Binding::Now => "now".into(),
+        Binding::IntroducedMetric(id) => {
+            let metric = pack.metric(*id);
+            let noun = metric.grain.map_or("row", |g| pack.row_word(g));
+            format!("the {noun}'s {}", metric.name)
+        }
         Binding::Introduced { contract, column } => {
             let contract = pack.contract(*contract);
             format!("the {}'s {}", contract.row_word(), contract.columns[*column as usize].name)

@@ -995,7 +995,11 @@ fn check_expectation(cx: &mut Checker<'_>, written: &WrittenExpectation) -> Opti
                 }
                 Subject::Trigger(i) => (grain_of_rule(cx, RuleRef::Trigger(i)), None),
                 Subject::Rollback(i) => (grain_of_rule(cx, RuleRef::Rollback(i)), None),
-                Subject::Threshold(_) | Subject::Gate(_) | Subject::Contract(_) => (None, None),
+                Subject::Threshold(id) => {
+                    let metric = cx.thresholds.get(id.index()).and_then(|t| t.as_ref()).map(|t| t.metric);
+                    (metric.and_then(|m| cx.metric(m)).and_then(|m| m.grain), None)
+                }
+                Subject::Gate(_) | Subject::Contract(_) => (None, None),
             };
             let key_fits = check_key(cx, grain, key.as_ref(), name, false);
             let expected = match ty {
