@@ -264,6 +264,8 @@ impl Planner<'_> {
                     self.plan.contracts.insert(id);
                     self.promises(id, MomentId::NOW);
                     self.volume(id);
+                } else {
+                    self.contract_holds(id, 0);
                 }
             }
             RuleRef::Threshold(i) => self.threshold(i),
@@ -282,6 +284,7 @@ impl Planner<'_> {
         let moment = self.moment(cadence_moment(threshold.cadence));
         let grain = self.pack.metric(threshold.metric).grain;
         if let Some(grain) = grain {
+            self.table(grain, moment);
             self.table(grain, MomentId::NOW);
         }
         self.metric(threshold.metric, moment);
@@ -327,6 +330,7 @@ impl Planner<'_> {
         match relation {
             Relation::Contract(id) => {
                 columns.extend(self.pack.contract(id).key.iter().copied());
+                columns.extend(self.pack.contract(id).dated);
                 if moment == MomentId::NOW {
                     columns.extend(crate::engine::judge::label_column(self.pack, id));
                 }

@@ -400,7 +400,10 @@ impl<'a> Judge<'a> {
                 let (now, before) = self.of_both_moments(*of, &rows, now, before, moment, then);
                 self.compare_in_time(*shift, *of, now, before, moment, then)
             }
-            Definition::At(Binding::Metric { metric: of, .. }, then) => self.shifted(*of, then, moment, key),
+            // The value is of another time; how old it was then says nothing of now.
+            Definition::At(Binding::Metric { metric: of, .. }, then) => {
+                Reading { since: None, ..self.shifted(*of, then, moment, key) }
+            }
             Definition::Shift(..) | Definition::At(..) => {
                 Reading::unknown(Why::new(Reason::CannotRead, "nothing is shifted"))
             }
@@ -620,7 +623,9 @@ impl<'a> Judge<'a> {
                     Tri::Unknown(why) => Reading::unknown(why),
                 }
             }
-            Binding::Introduced { .. } | Binding::IntroducedMetric(_) => Reading::unknown(Why::new(Reason::NoRows, "nothing has been proposed yet")),
+            Binding::Introduced { .. } | Binding::IntroducedMetric(_) => {
+                Reading::unknown(Why::new(Reason::NoRows, "nothing has been proposed yet"))
+            }
         }
     }
 
@@ -637,13 +642,28 @@ impl<'a> Judge<'a> {
             match self.freshness(contract, hops, key, moment) {
                 // Whoever is silent is left out like whatever else is unknown.
                 Err(_) if a.ignoring_unknown && reading.value.is_ok() => {}
-                Ok(since) => reading.since = older(reading.since, since),
+                Ok(since) => {
+                    // The latest value is as old as the row it stands in, which need not be the newest.
+                    if let (Fold::Latest, Some(own), Some(_), Ok(Some(_))) =
+                        (a.fold, reading.since, since, &reading.value)
+                        && let Some(why) = self.too_old(contract, own, moment)
+                    {
+                        reading.value = Err(why);
+                    }
+                    // Where nothing is promised about a contract, the date of its row is no age of the data.
+                    let promised = a.fold != Fold::Latest || !self.pack.contract(contract).fresh.is_empty();
+                    reading.since = older(reading.since, since).filter(|_| promised);
+                }
                 // A reading that is unknown for a nearer reason keeps it.
                 Err(why) if reading.value.is_ok() || matches!(&reading.value, Err(w) if w.reason == Reason::NoRows) => {
                     reading.value = Err(why);
                 }
                 Err(_) => {}
             }
+        }
+        // What is not known has no age, and ages nothing that leaves it out.
+        if reading.value.is_err() {
+            reading.since = None;
         }
         reading
     }
@@ -729,7 +749,11 @@ impl<'a> Judge<'a> {
             },
         };
         let value = value.map(Some).ok_or_else(|| self.no_rows(a, key));
-        Reading { value, since: None, left_out }
+        let since = match raw(0) {
+            Some(Raw::Dated(Some((_, at)))) => Some(*at),
+            _ => None,
+        };
+        Reading { value, since, left_out }
     }
 
     fn index(&self, of: Relation, hops: &[Hop], moment: MomentId) -> Result<Index, Arc<Why>> {
@@ -772,8 +796,11 @@ impl<'a> Judge<'a> {
     /// Whether a dated row can be placed in time.
     fn placed(&self, row: Row, moment: MomentId) -> Tri {
         let Relation::Contract(id) = row.relation else { return Tri::Yes };
-        let Some(dated) = self.pack.contract(id).dated else { return Tri::Yes };
         let Ok(table) = self.table(row.relation, moment) else { return Tri::Yes };
+        if let Some(why) = table.bad.get(&row.key) {
+            return Tri::Unknown(why.clone());
+        }
+        let Some(dated) = self.pack.contract(id).dated else { return Tri::Yes };
         let cells = table.columns.get(&dated);
         match cells.and_then(|c| table.row_of.get(&row.key).and_then(|r| c.get(*r as usize))) {
             Some(Cell::Bad(why)) => Tri::Unknown(why.clone()),
@@ -914,8 +941,20 @@ impl<'a> Judge<'a> {
         if matches!(a.fold, Fold::Latest | Fold::First) {
             left_out = 0;
         }
+        if a.fold == Fold::Latest
+            && let Some(best) = self.extreme_date(a, values.iter().map(|(n, _)| *n), moment)
+        {
+            let calendar = &self.pack.settings.calendar;
+            let day = matches!(a.rows.of, Relation::Contract(id) if self.is_dated_by_day(id));
+            since = older(since, Some(if day { calendar.day_end(calendar.date(best)) } else { best }));
+        }
         let value = self.fold(a, &values, numerator, denominator, moment);
         Reading { value: value.and_then(|v| v.map(Some).ok_or_else(|| self.no_rows(a, key))), since, left_out }
+    }
+
+    fn is_dated_by_day(&self, id: ContractId) -> bool {
+        let contract = self.pack.contract(id);
+        contract.dated.is_some_and(|d| contract.columns[d as usize].ty == Type::Date)
     }
 
     /// The date of a dated row, where it has one.
@@ -1046,10 +1085,14 @@ impl<'a> Judge<'a> {
         let t = self.instant(moment)?;
         let none = Vec::new();
         let (relation, hops) = fresh.per.as_ref().map_or((None, &none), |(r, h)| (Some(*r), h));
-        if let (Some(filter), Some(relation), Some(key)) = (&fresh.filter, relation, key)
-            && self.condition(filter, &[Row { relation, key }], moment) != Tri::Yes
-        {
-            return Ok(Late::Exempt);
+        if let (Some(filter), Some(relation), Some(key)) = (&fresh.filter, relation, key) {
+            match self.condition(filter, &[Row { relation, key }], moment) {
+                Tri::Yes => {}
+                Tri::No => return Ok(Late::Exempt),
+                // Whoever was not there then had nothing to report.
+                Tri::Unknown(why) if why.reason == Reason::Orphan => return Ok(Late::Exempt),
+                Tri::Unknown(why) => return Err(why),
+            }
         }
         let newest = self.newest(contract, hops, key, moment)?;
         let calendar = &self.pack.settings.calendar;
@@ -1122,6 +1165,23 @@ impl<'a> Judge<'a> {
         Ok(since)
     }
 
+    /// Why a row of this age cannot be believed.
+    fn too_old(&self, contract: ContractId, row: Timestamp, moment: MomentId) -> Option<Arc<Why>> {
+        let t = self.instant(moment).ok()?;
+        let calendar = &self.pack.settings.calendar;
+        let stale = self.pack.contract(contract).fresh.iter().filter_map(|f| f.stale.as_ref());
+        let cutoffs =
+            stale.filter_map(|e| window::constant(e, self.param)).map(|by| window::moved(calendar, t.at, &by, false));
+        cutoffs.max().filter(|cutoff| row < *cutoff).map(|_| {
+            let age = age_words((t.at.as_second() - row.as_second()).max(0));
+            Why::of(
+                Reason::Stale,
+                contract,
+                format!("the row of `{}` it stands in is {age} old", self.pack.contract(contract).name),
+            )
+        })
+    }
+
     /// Why not everybody of a promise (or everybody who leads to a key) is fresh.
     fn all_fresh(
         &self,
@@ -1146,17 +1206,17 @@ impl<'a> Judge<'a> {
                     to.is_none() || matches!(self.follow(from, rest, moment), Ok(Some(row)) if Some(row.key) == to)
                 })
                 .find_map(|key| match self.lateness(contract, fresh, Some(key), moment) {
-                Ok(Late::Stale(newest)) => {
-                    let text = format!(
-                        "{} for {}",
-                        self.age_text(contract, newest, moment),
-                        key_words(&self.key(*relation, key))
-                    );
-                    Some(Why::of(Reason::Stale, contract, text))
-                }
-                Ok(_) => None,
-                Err(why) => Some(why),
-            }),
+                    Ok(Late::Stale(newest)) => {
+                        let text = format!(
+                            "{} for {}",
+                            self.age_text(contract, newest, moment),
+                            key_words(&self.key(*relation, key))
+                        );
+                        Some(Why::of(Reason::Stale, contract, text))
+                    }
+                    Ok(_) => None,
+                    Err(why) => Some(why),
+                }),
         };
         self.fresh.borrow_mut().insert(slot, found.clone());
         found
@@ -1557,7 +1617,9 @@ impl<'a> Judge<'a> {
         let threshold = self.pack.threshold(id);
         let metric = self.pack.metric(threshold.metric);
         let moment = self.at(&cadence_moment(threshold.cadence));
-        let keys = match self.all_keys(metric.grain, MomentId::NOW) {
+        // Whoever was there at the end of the period; where that is not known, whoever is there now.
+        let then = self.all_keys(metric.grain, moment);
+        let keys = match then.or_else(|_| self.all_keys(metric.grain, MomentId::NOW)) {
             Ok(keys) => keys,
             Err(why) => return vec![self.blind(&threshold.name, "threshold", moment, &why)],
         };

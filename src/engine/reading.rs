@@ -184,6 +184,8 @@ pub struct Table {
     pub shared: Vec<Vec<String>>,
     /// How many pairs were cut off.
     pub cut: u32,
+    /// Rows that are wrong as a whole, by key: two that claim to be the same.
+    pub bad: HashMap<u32, Arc<Why>>,
 }
 
 /// All keys of a relation that occur at any instant, numbered.
@@ -245,6 +247,8 @@ pub struct Violation {
     pub column: Option<u32>,
     /// What is wrong.
     pub text: String,
+    /// It refers to a row that is not there, which whoever follows the reference finds out.
+    pub orphan: bool,
 }
 
 /// How a contract stands.

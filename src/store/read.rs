@@ -152,7 +152,7 @@ fn examine_one(
     let silent = unlisted.get(&id).unwrap_or(&empty);
     let result = each(store, &query, |row| {
         let key: Key = contract.key.iter().map(|k| text_of(row.get_ref_unwrap(*k as usize))).collect();
-        let mut found = Vec::new();
+        let mut found: Vec<(u32, String, bool)> = Vec::new();
         for (i, column) in contract.columns.iter().enumerate() {
             let raw = row.get_ref_unwrap(i);
             let index = i as u32;
@@ -164,7 +164,7 @@ fn examine_one(
                 Ok(None) => None,
                 Ok(Some(value)) => beyond(&value, column, pack, clock, param),
             };
-            found.extend(text.map(|t| (index, t)));
+            found.extend(text.map(|t| (index, t, false)));
         }
         for (i, mark) in marks.iter().enumerate() {
             let set = matches!(row.get_ref_unwrap(contract.columns.len() + i), ValueRef::Integer(1));
@@ -176,13 +176,13 @@ fn examine_one(
                 } else {
                     "is missing, and this row must have it".into()
                 };
-                found.push((mark.column, text));
+                found.push((mark.column, text, mark.orphan));
             }
         }
-        for (column, text) in found {
+        for (column, text, orphan) in found {
             state.count += 1;
             if state.violations.len() < KEPT_VIOLATIONS {
-                state.violations.push(Violation { key: key.clone(), column: Some(column), text });
+                state.violations.push(Violation { key: key.clone(), column: Some(column), text, orphan });
             }
         }
     });
@@ -194,7 +194,7 @@ fn examine_one(
         let result = each(store, &query, |row| {
             let key: Key = (0..contract.key.len()).map(|i| text_of(row.get_ref_unwrap(i))).collect();
             state.count += 1;
-            state.violations.push(Violation { key, column: None, text: "stands more than once".into() });
+            state.violations.push(Violation { key, column: None, text: "stands more than once".into(), orphan: false });
         });
         if let Err(error) = result {
             state.unreadable = Some(cannot(id, format!("the table `{}` cannot be read: {error}", contract.table)));
@@ -499,7 +499,7 @@ impl Reader<'_> {
         let marked: HashMap<(&Key, Option<u32>), &str> = if contract.on_violation == OnViolation::Accept {
             HashMap::new()
         } else {
-            state.violations.iter().map(|v| ((&v.key, v.column), v.text.as_str())).collect()
+            state.violations.iter().filter(|v| !v.orphan).map(|v| ((&v.key, v.column), v.text.as_str())).collect()
         };
         let unlisted = self.request.unlisted.get(&id);
         let keys = self.readings.keys.entry(Relation::Contract(id)).or_default();
@@ -520,7 +520,10 @@ impl Reader<'_> {
                     Cell::Bad(Why::of(reason, id, format!("`{}` of {label} in `{}` {text}", shape.name, contract.name)))
                 };
                 let cell = match decode(row.get_ref_unwrap(i), shape) {
-                    _ if whole.is_some() => bad(Reason::BadRow, "stands more than once".into()),
+                    // Its key is what it is; nothing else of it can be believed.
+                    _ if whole.is_some() && !contract.key.contains(column) => {
+                        bad(Reason::BadRow, "stands more than once".into())
+                    }
                     Err(text) => bad(Reason::BadRow, text),
                     Ok(None) if unlisted.is_some_and(|u| u.contains(column)) => match shape.optional {
                         Optional::Required => bad(Reason::NotGiven, "is not given".into()),
@@ -541,6 +544,9 @@ impl Reader<'_> {
                 }
             }
             let number = keys.number(key);
+            if let Some(text) = whole {
+                table.bad.insert(number, Why::of(Reason::BadRow, id, format!("`{}`: {text}", contract.name)));
+            }
             table.row_of.insert(number, table.keys.len() as u32);
             table.keys.push(number);
         });
