@@ -271,6 +271,9 @@ impl<'a> Drawn<'a> {
     }
 }
 
+/// Longer stretches of source are cut around the place.
+const LONGEST_SHOWN: usize = 4_000;
+
 impl SourceCode for SourceFile {
     fn read_span<'a>(
         &'a self,
@@ -283,6 +286,19 @@ impl SourceCode for SourceFile {
         let from_line = first.saturating_sub(context_before);
         let from = self.line_start(from_line);
         let to = self.line_start((last + context_after + 1).min(self.line_count()));
+        // Of a line that no screen holds only the surroundings of the place are shown.
+        if to - from > LONGEST_SHOWN {
+            let edge = |at: usize| {
+                (0..4).map(|i| at.saturating_sub(i)).find(|at| self.text.is_char_boundary(*at)).unwrap_or(from)
+            };
+            let near = edge(span.offset().saturating_sub(60)).max(from);
+            let line = self.line_of(near as u32);
+            let far = edge((span.offset() + span.len().clamp(1, 200) + 60).min(to)).max(near);
+            let data = &self.text.as_bytes()[near..far];
+            let covered = SourceSpan::from((near, far - near));
+            let column = near - self.line_start(line);
+            return Ok(Box::new(MietteSpanContents::new_named(self.name.clone(), data, covered, line, column, 1)));
+        }
         let data = self.text.as_bytes().get(from..to).ok_or(MietteError::OutOfBounds)?;
         let lines = data.iter().filter(|b| **b == b'\n').count();
         let covered = SourceSpan::from((from, to - from));

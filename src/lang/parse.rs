@@ -12,19 +12,19 @@ use crate::source::{FileId, Sources, Span};
 pub fn parse(sources: &Sources) -> (File, Vec<Diagnostic>) {
     let mut file = File::default();
     let mut faults = Vec::new();
+    let mut facts = Facts::new(sources);
     for (id, source) in sources.iter() {
         if source.name.ends_with(".toml") {
             continue;
         }
         for block in layout(sources, id, &mut faults) {
-            item(&mut file, sources, &block, &mut faults);
+            item(&mut file, sources, &mut facts, &block, &mut faults);
         }
     }
     (file, faults)
 }
 
-fn item(file: &mut File, sources: &Sources, block: &Block, faults: &mut Vec<Diagnostic>) {
-    let mut facts = Facts::new(sources);
+fn item<'s>(file: &mut File, sources: &'s Sources, facts: &mut Facts<'s>, block: &Block, faults: &mut Vec<Diagnostic>) {
     let text = facts.text(block.head.span);
     let first = text.split(|c: char| c.is_whitespace()).next().unwrap_or("");
     let Some(noun) = Noun::ALL.iter().copied().find(|n| n.word() == first) else {
@@ -38,7 +38,7 @@ fn item(file: &mut File, sources: &Sources, block: &Block, faults: &mut Vec<Diag
             ),
         );
         // A misspelt noun still declares its name, so that its uses are not held against it.
-        file.unknown.extend(second_word(&facts, block.head.span));
+        file.unknown.extend(second_word(facts, block.head.span));
         return;
     };
     let mut broken = false;
@@ -52,7 +52,7 @@ fn item(file: &mut File, sources: &Sources, block: &Block, faults: &mut Vec<Diag
     };
     let mut parsed_facts: Vec<(Line, Node<'_>)> = Vec::new();
     for line in &block.facts {
-        match fact(&mut facts, noun, line) {
+        match fact(facts, noun, line) {
             Ok(node) => parsed_facts.push((line.clone(), node)),
             Err(fault) => {
                 faults.push(*fault);
@@ -65,7 +65,7 @@ fn item(file: &mut File, sources: &Sources, block: &Block, faults: &mut Vec<Diag
         Noun::Stage => node.as_ref().map(|n| n.only_of(Rule::stage_number)),
         _ => node.as_ref().map(|n| n.name(0)).filter(|w| !w.text.is_empty()),
     };
-    let name = name.or_else(|| second_word(&facts, block.head.span));
+    let name = name.or_else(|| second_word(facts, block.head.span));
     let because: Vec<Node<'_>> = parsed_facts.iter().filter_map(|(_, f)| f.child(Rule::because)).collect();
     if let [first, second, ..] = &because[..] {
         faults.push(
@@ -131,7 +131,10 @@ fn fact<'s>(facts: &mut Facts<'s>, noun: Noun, line: &Line) -> Result<Node<'s>, 
         Err(fault) => fault,
     };
     // A second look: a fact of another noun is better called that.
-    if fault.code == Code::Syntax && fault.span().is_some_and(|s| s.start <= line.span.start + text.len() as u32) {
+    if !facts.is_tired()
+        && fault.code == Code::Syntax
+        && fault.span().is_some_and(|s| s.start <= line.span.start + text.len() as u32)
+    {
         let mut others: Vec<&str> = Vec::new();
         for other in Noun::ALL.iter().filter(|n| **n != noun && !matches!(n, Noun::Test | Noun::Gate | Noun::Contract))
         {

@@ -37,7 +37,9 @@ pub(crate) use grammar::Rule;
 
 /// Parentheses may nest this deep; beyond it nobody reads the line.
 pub const MAX_DEPTH: usize = 32;
-/// After so many lines of a file that do not read, the rest get the short message: looking for the best words is slow.
+/// So many signs of arithmetic may stand in a line.
+const MAX_SIGNS: usize = 1_000;
+/// After so many lines of a pack that do not read, the rest get the short message: looking for the best words is slow.
 const MAX_DETAILED: usize = 200;
 
 /// A word of the source with its place.
@@ -228,6 +230,11 @@ impl<'s> Facts<'s> {
         Facts { sources, explained: 0 }
     }
 
+    /// Whether so much does not read that the best words are no longer looked for.
+    pub(crate) fn is_tired(&self) -> bool {
+        self.explained > MAX_DETAILED
+    }
+
     pub(crate) fn text(&self, span: Span) -> &'s str {
         self.sources.text(span)
     }
@@ -268,25 +275,24 @@ impl<'s> Facts<'s> {
 }
 
 fn too_deep(slice: &str) -> Option<usize> {
-    let (mut depth, mut quoted) = (0usize, false);
+    let (mut depth, mut quoted, mut signs) = (0usize, false, 0usize);
     for (i, b) in slice.bytes().enumerate() {
         match b {
             b'"' => quoted = !quoted,
             b'\n' => quoted = false,
             b'(' if !quoted => depth += 1,
             b')' if !quoted => depth = depth.saturating_sub(1),
+            b'+' | b'-' | b'*' | b'/' if !quoted => signs += 1,
             _ => {}
         }
-        if depth > MAX_DEPTH {
+        // A chain of signs nests to the left.
+        if depth > MAX_DEPTH || signs > MAX_SIGNS {
             return Some(i);
         }
     }
-    // Two forms nest without parentheses, and a chain of signs nests to the left.
+    // Two forms nest without parentheses.
     let nth = |word: &str, n: usize| (slice.len() > n * word.len()).then(|| slice.match_indices(word).nth(n)).flatten();
-    [("percent of", MAX_DEPTH), ("there is", MAX_DEPTH), (" + ", 500), (" - ", 500), ("*", 500), ("/", 500)]
-        .into_iter()
-        .find_map(|(word, n)| nth(word, n))
-        .map(|(i, _)| i)
+    [("percent of", MAX_DEPTH), ("there is", MAX_DEPTH)].into_iter().find_map(|(word, n)| nth(word, n)).map(|(i, _)| i)
 }
 
 fn error_offset(error: &pest::error::Error<Rule>) -> usize {
