@@ -271,6 +271,17 @@ impl<'a> Drawn<'a> {
     }
 }
 
+/// A text that nobody could read whole, cut in its middle.
+fn shortened(text: &str) -> String {
+    const MOST: usize = 1_200;
+    if text.chars().count() <= MOST {
+        return text.to_owned();
+    }
+    let head: String = text.chars().take(MOST / 2).collect();
+    let tail: String = text.chars().rev().take(MOST / 4).collect::<Vec<_>>().into_iter().rev().collect();
+    format!("{head} … {tail}")
+}
+
 /// Longer stretches of source are cut around the place.
 const LONGEST_SHOWN: usize = 4_000;
 
@@ -307,7 +318,8 @@ impl SourceCode for SourceFile {
 }
 
 fn source_span(span: Span) -> SourceSpan {
-    SourceSpan::from((span.start as usize, (span.end - span.start) as usize))
+    // A place longer than a screen is marked where it begins.
+    SourceSpan::from((span.start as usize, ((span.end - span.start) as usize).min(LONGEST_SHOWN)))
 }
 
 impl fmt::Debug for Drawn<'_> {
@@ -318,7 +330,7 @@ impl fmt::Debug for Drawn<'_> {
 
 impl fmt::Display for Drawn<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.diagnostic.message)
+        f.write_str(&shortened(&self.diagnostic.message))
     }
 }
 
@@ -338,7 +350,7 @@ impl miette::Diagnostic for Drawn<'_> {
     }
 
     fn help<'a>(&'a self) -> Option<Box<dyn fmt::Display + 'a>> {
-        self.diagnostic.help.as_ref().map(|h| Box::new(h) as Box<dyn fmt::Display>)
+        self.diagnostic.help.as_ref().map(|h| Box::new(shortened(h)) as Box<dyn fmt::Display>)
     }
 
     fn source_code(&self) -> Option<&dyn SourceCode> {
