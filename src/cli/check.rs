@@ -160,12 +160,18 @@ pub(super) fn contents(pack: &Pack) -> String {
 fn not_executed(pack: &Pack) -> Option<String> {
     let steps: usize =
         pack.triggers.iter().map(|t| t.steps.len()).chain(pack.rollbacks.iter().map(|r| r.core.steps.len())).sum();
-    if steps == 0 {
-        return None;
-    }
-    let rules = pack.triggers.len() + pack.rollbacks.len();
-    Some(format!(
-        "{steps} steps of {rules} triggers and rollbacks (approvals, messages, writes, restores) are checked and planned; \
-         this version does not carry them out"
-    ))
+    let messages = pack.contracts.iter().filter(|c| c.tells.is_some()).count();
+    let documents = pack.contracts.iter().filter(|c| c.to.is_some()).count();
+    let parts: Vec<String> = [
+        (steps, "step of triggers and rollbacks", "steps of triggers and rollbacks"),
+        (messages, "message about broken contracts", "messages about broken contracts"),
+        (documents, "document for others", "documents for others"),
+    ]
+    .iter()
+    .filter(|(n, ..)| *n > 0)
+    .map(|(n, one, many)| format!("{n} {}", if *n == 1 { one } else { many }))
+    .collect();
+    let are = if steps + messages + documents == 1 { "is" } else { "are" };
+    (!parts.is_empty())
+        .then(|| format!("{} {are} checked and planned; this version does not carry them out", listed(&parts, "and")))
 }

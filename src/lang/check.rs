@@ -89,7 +89,6 @@ pub(crate) struct Checker<'a> {
     pub(crate) triggers: Vec<Option<Trigger>>,
     pub(crate) decisions: Vec<Option<item::decision::Decision>>,
     stack: Vec<MetricId>,
-    filled: Vec<(Word, Word)>,
     columns_of: HashSet<Arc<str>>,
 }
 
@@ -123,7 +122,6 @@ pub fn check(file: &File, settings: &Settings) -> (Option<Pack>, Vec<Diagnostic>
         triggers: Vec::new(),
         decisions: Vec::new(),
         stack: Vec::new(),
-        filled: Vec::new(),
         columns_of: HashSet::new(),
     };
     for (i, written) in file.params.iter().enumerate() {
@@ -145,6 +143,9 @@ pub fn check(file: &File, settings: &Settings) -> (Option<Pack>, Vec<Diagnostic>
     for (i, written) in file.contracts.iter().enumerate() {
         item::contract::check(&mut cx, ContractId(i as u32), written);
     }
+    for (i, written) in file.contracts.iter().enumerate() {
+        item::contract::check_references(&mut cx, ContractId(i as u32), written);
+    }
     for (i, written) in file.pairs.iter().enumerate() {
         pairs::check(&mut cx, PairsId(i as u32), written);
     }
@@ -153,6 +154,7 @@ pub fn check(file: &File, settings: &Settings) -> (Option<Pack>, Vec<Diagnostic>
     }
     for (i, written) in file.contracts.iter().enumerate() {
         item::contract::check_promises(&mut cx, ContractId(i as u32), written);
+        item::contract::check_sources(&mut cx, ContractId(i as u32), written);
     }
     for written in &file.thresholds {
         let threshold = item::threshold::check(&mut cx, written);
@@ -179,7 +181,6 @@ pub fn check(file: &File, settings: &Settings) -> (Option<Pack>, Vec<Diagnostic>
     }
     let requires: Vec<_> = file.requires.iter().map(|w| item::require::check(&mut cx, w)).collect();
     check_requires(&mut cx, &requires);
-    check_filled(&mut cx);
     let tests: Vec<_> = file.tests.iter().map(|w| item::test::check(&mut cx, w)).collect();
     super::cascade::check(&mut cx);
     let pack = Pack::build(&mut cx, stages, rollbacks, reports, requires, tests);
@@ -322,31 +323,6 @@ pub(crate) fn params_hold(e: &Expr<Checked>, value_of: &dyn Fn(ParamId) -> Optio
             }
         }
         _ => false,
-    }
-}
-
-/// What an outgoing column is filled from has the column's type.
-fn check_filled(cx: &mut Checker<'_>) {
-    for (from, column) in std::mem::take(&mut cx.filled) {
-        if let Some(Kind::Metric(id)) = cx.names.get(&from.text).map(|e| e.kind)
-            && let Some(metric) = cx.metric(id)
-            && let Some(declared) = cx
-                .contracts
-                .iter()
-                .flat_map(|c| &c.columns)
-                .find(|c| c.span == column.span)
-                .map(|c| (c.ty.clone(), c.span))
-            && !cx.compatible(&metric.ty, &declared.0)
-        {
-            cx.report(
-                Diagnostic::new(
-                    Code::UnitMismatch,
-                    format!("`{column}` is {}, and `{from}` is {}", declared.0.name(), metric.ty.name()),
-                )
-                .label(from.span, format!("this is {}", metric.ty.name()))
-                .label(declared.1, format!("this is {}", declared.0.name())),
-            );
-        }
     }
 }
 
@@ -715,11 +691,6 @@ impl<'a> Checker<'a> {
         for member in members {
             self.metrics[member.index()] = Slot::Done(None);
         }
-    }
-
-    pub(crate) fn later_filled(&mut self, from: &Word, _filter: Option<&Expr<Written>>, column: &Word, _span: &Span) {
-        self.names.lookup(from, &mut self.diagnostics);
-        self.filled.push((from.clone(), column.clone()));
     }
 
     /// A role, agent, channel or tool must stand in bylaws.toml, where that names any.

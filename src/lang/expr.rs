@@ -758,6 +758,23 @@ pub(crate) fn expr_of(node: &Node<'_>, faults: &mut Vec<Diagnostic>) -> Expr<Wri
     filter(node, faults)
 }
 
+/// A whole number within a range, written out; says so when it is none.
+pub(crate) fn whole(
+    node: &Node<'_>,
+    range: std::ops::RangeInclusive<u32>,
+    what: &str,
+    faults: &mut Vec<Diagnostic>,
+) -> Option<u32> {
+    let number = Number::parse(node.text()).and_then(Number::to_whole).and_then(|n| u32::try_from(n).ok());
+    let number = number.filter(|n| range.contains(n));
+    if number.is_none() {
+        faults.push(Diagnostic::at(Code::BadLiteral, node.span(), format!("`{}` is no {what}", node.text())).help(
+            format!("write a whole number from {} to {}", range.start(), Number::whole(i128::from(*range.end()))),
+        ));
+    }
+    number
+}
+
 /// Parses a `window` node.
 pub(crate) fn window(node: &Node<'_>, faults: &mut Vec<Diagnostic>) -> Window<Written> {
     let period = |n: &Node<'_>| n.child(Rule::period).and_then(|p| Period::parse(p.text())).unwrap_or(Period::Month);
@@ -768,23 +785,17 @@ pub(crate) fn window(node: &Node<'_>, faults: &mut Vec<Diagnostic>) -> Window<Wr
                 let inner = part.children().find(|n| matches!(n.rule(), Rule::closed | Rule::sum));
                 if let Some(inner) = inner {
                     kind = if inner.rule() == Rule::closed {
-                        let count = inner.child(Rule::number).and_then(|n| n.text().replace(',', "").parse().ok());
+                        let number = inner.child(Rule::number);
+                        let count = number.and_then(|n| whole(&n, 1..=1200, "number of closed periods", faults));
                         let unit = inner.child(Rule::unit).map(|u| u.text().trim_end_matches('s').to_owned());
-                        let period = unit.as_deref().and_then(Period::parse);
-                        match (count, period) {
-                            (Some(count @ 1..=1200), Some(period)) => WindowKind::LastClosed(count, period),
-                            _ => {
-                                faults.push(
-                                    Diagnostic::at(
-                                        Code::BadLiteral,
-                                        inner.span(),
-                                        "this is no number of closed periods",
-                                    )
-                                    .help("write for example `12 closed months`, from 1 to 1,200"),
-                                );
-                                WindowKind::This(Period::Month)
-                            }
-                        }
+                        let period = unit.as_deref().and_then(Period::parse).unwrap_or_else(|| {
+                            let text = format!("`{}` is no number of closed periods", inner.text());
+                            faults.push(Diagnostic::at(Code::BadLiteral, inner.span(), text).help(
+                                "only days, weeks, months, quarters and years are closed: write for example `12 closed months`",
+                            ));
+                            Period::Month
+                        });
+                        WindowKind::LastClosed(count.unwrap_or(1), period)
                     } else {
                         WindowKind::Last(sum(&inner, faults))
                     };

@@ -4,15 +4,16 @@ use std::sync::Arc;
 
 use super::super::check::{Checker, Scope};
 use super::super::expr::{
-    Checked, ContractId, Expr, ExprKind, Hop, Relation, Written as AsWritten, amount, amount_of, choices, expr_of,
-    filter, range,
+    Checked, ContractId, Expr, ExprKind, Hop, MetricId, Relation, Written as AsWritten, amount, amount_of, choices,
+    expr_of, filter, range, whole,
 };
+use super::super::names::Kind;
 use super::super::syntax::{Node, Rule, Word};
 use super::step;
 use super::{Head, Parsed};
 use crate::diagnostic::{Code, Diagnostic, nearest};
 use crate::source::Span;
-use crate::value::{Number, Type, Value};
+use crate::value::{Number, Type, Value, listed};
 
 // ── node ──
 
@@ -49,7 +50,8 @@ pub struct Written {
 #[derive(Debug, Clone)]
 struct WrittenPromise {
     span: Span,
-    rows: u32,
+    /// None for `fresh`, and where the number does not read.
+    rows: Option<u32>,
     limit: Expr<AsWritten>,
     stale: Option<Expr<AsWritten>>,
     per: Option<Word>,
@@ -128,7 +130,7 @@ pub(crate) fn parse(parsed: Parsed<'_>, faults: &mut Vec<Diagnostic>) -> Written
         row_key: row_key.map(|n| (n.child(Rule::names).map(|n| n.words()).unwrap_or_default(), n.span())),
         dated: dated.map(|n| n.name(0)),
         valid: valid.map(|n| (n.name(0), n.name(1))),
-        fresh: parsed.all(Rule::fresh).map(|n| promise(&n, faults)).collect(),
+        fresh: parsed.all_different(Rule::fresh, faults).iter().map(|n| promise(n, faults)).collect(),
         volume: Vec::new(),
         violation: violation.map(|n| {
             let on = if n.has(Rule::k_refuse) {
@@ -154,14 +156,14 @@ pub(crate) fn parse(parsed: Parsed<'_>, faults: &mut Vec<Diagnostic>) -> Written
         columns: Vec::new(),
         head: parsed.head.clone(),
     };
-    written.volume = parsed.all(Rule::volume).map(|n| promise(&n, faults)).collect();
+    written.volume = parsed.all_different(Rule::volume, faults).iter().map(|n| promise(n, faults)).collect();
     written.columns = parsed.all(Rule::column).map(|n| column(&n, faults)).collect();
     written
 }
 
 fn promise(node: &Node<'_>, faults: &mut Vec<Diagnostic>) -> WrittenPromise {
     let mut amounts = node.children().filter(|n| n.rule() == Rule::amount);
-    let rows = node.child(Rule::number).and_then(|n| n.text().replace(',', "").parse().ok()).unwrap_or(1);
+    let rows = node.child(Rule::number).and_then(|n| whole(&n, 1..=u32::MAX, "number of rows", faults));
     let zero = || amount_of(node, &mut Vec::new());
     let limit = amounts.next().map_or_else(zero, |a| amount(&a, faults));
     WrittenPromise {
@@ -266,6 +268,22 @@ pub enum Optional {
     Unless(Expr<Checked>),
 }
 
+/// From what a document for others, or a column of it, is filled.
+#[derive(Debug, Clone)]
+pub enum Source {
+    /// The value of a metric of the portfolio.
+    Metric(MetricId),
+    /// Rows, those of which the filter holds.
+    Rows {
+        /// Of this.
+        of: Relation,
+        /// In the scope of a row.
+        filter: Option<Expr<Checked>>,
+    },
+    /// What a report shows, by its number in the pack.
+    Report(u32),
+}
+
 /// A column of a contract.
 #[derive(Debug, Clone)]
 pub struct Column {
@@ -292,7 +310,7 @@ pub struct Column {
     /// A time after the present is refused.
     pub not_future: bool,
     /// In an outgoing document: from what it is filled.
-    pub filled: Option<Arc<str>>,
+    pub filled: Option<Source>,
 }
 
 impl Column {
@@ -380,8 +398,12 @@ pub struct Contract {
     pub volume: Vec<Volume>,
     /// What happens to bad rows.
     pub on_violation: OnViolation,
+    /// Who hears of them.
+    pub tells: Option<step::Message>,
     /// Ties to pairs.
     pub links: Vec<Link>,
+    /// In an outgoing document: from what the whole of it is filled.
+    pub filled_from: Option<Source>,
 }
 
 impl Contract {
@@ -438,8 +460,10 @@ pub(crate) fn declare(cx: &mut Checker<'_>, written: &Written) -> Contract {
         columns,
         fresh: Vec::new(),
         volume: Vec::new(),
+        tells: None,
         on_violation: written.violation.as_ref().map_or(OnViolation::Quarantine, |v| v.0),
         links: Vec::new(),
+        filled_from: None,
     }
 }
 
@@ -531,7 +555,7 @@ fn declare_column(cx: &mut Checker<'_>, written: &WrittenColumn) -> Column {
         high: None,
         not_empty: false,
         not_future: false,
-        filled: written.filled.as_ref().map(|f| f.0.text.clone()),
+        filled: None,
     };
     for (limit, span) in &written.limits {
         match limit {
@@ -603,7 +627,7 @@ pub(crate) fn check(cx: &mut Checker<'_>, id: ContractId, written: &Written) {
         cx.party(agent, "agent");
     }
     if let Some((_, Some(tell))) = &written.violation {
-        step::check_tell(cx, tell, None);
+        cx.contracts[id.index()].tells = step::check_tell(cx, tell, None);
     }
     for link in &written.links {
         let Some(Relation::Pairs(pairs)) = cx.noun_of_pairs(&link.noun) else { continue };
@@ -616,7 +640,6 @@ pub(crate) fn check(cx: &mut Checker<'_>, id: ContractId, written: &Written) {
     for column in &written.columns {
         check_limits(cx, id, own, column);
     }
-    check_filled(cx, written);
 }
 
 /// Third pass: promises, which speak of paths and metrics.
@@ -672,7 +695,8 @@ pub(crate) fn check_promises(cx: &mut Checker<'_>, id: ContractId, written: &Wri
         };
         let Some(within) = within else { continue };
         if volume {
-            cx.contracts[id.index()].volume.push(Volume { rows: promise.rows, every: within, per, filter });
+            let Some(rows) = promise.rows else { continue };
+            cx.contracts[id.index()].volume.push(Volume { rows, every: within, per, filter });
         } else {
             cx.contracts[id.index()].fresh.push(Fresh { within, stale: stale.flatten(), per, filter });
         }
@@ -731,15 +755,46 @@ fn check_limits(cx: &mut Checker<'_>, id: ContractId, own: Relation, written: &W
     column.high = high;
 }
 
-/// What an outgoing document is filled from must exist and have the column's type.
-fn check_filled(cx: &mut Checker<'_>, written: &Written) {
+/// One column can only refer to rows that one column names. Runs when every row key is known.
+pub(crate) fn check_references(cx: &mut Checker<'_>, id: ContractId, written: &Written) {
     for column in &written.columns {
-        match &column.filled {
-            Some((from, filter)) => cx.later_filled(from, filter.as_ref(), &column.name, &column.kind_span),
-            None if written.to.is_some()
-                && written.filled_from.is_none()
-                && !matches!(column.kind, WrittenKind::ListOf(_)) =>
-            {
+        let WrittenKind::IdOf(of) = &column.kind else { continue };
+        let index = cx.contracts[id.index()].column(&column.name.text);
+        let Some(to) = index.and_then(|i| cx.contracts[id.index()].columns[i as usize].refers) else { continue };
+        let (there, written_there) = (&cx.contracts[to.index()], &cx.file.contracts[to.index()]);
+        let Some((words, span)) = &written_there.row_key else { continue };
+        if words.len() > 1 && !written_there.head.broken {
+            let key: Vec<&str> = words.iter().map(|w| &*w.text).collect();
+            let message = format!(
+                "`{}` is one value, and a row of `{}` is named by {}: {}",
+                column.name,
+                there.name,
+                words.len(),
+                listed(&key, "and")
+            );
+            cx.report(
+                Diagnostic::new(Code::WrongKind, message)
+                    .label(column.kind_span, "this names no single row")
+                    .label(*span, "here is what names one")
+                    .help(format!("give `{}` a column of its own that names its rows: `one row per id`", of.text)),
+            );
+        }
+    }
+}
+
+/// From what an outgoing document is filled: it must be there and fit. Runs after the metrics, whose types it needs.
+pub(crate) fn check_sources(cx: &mut Checker<'_>, id: ContractId, written: &Written) {
+    if let Some((from, filter)) = &written.filled_from {
+        cx.contracts[id.index()].filled_from = source(cx, from, filter.as_ref());
+        if let Some(Source::Rows { of, .. }) = cx.contracts[id.index()].filled_from {
+            check_same_columns(cx, id, of, from);
+        }
+    }
+    for column in &written.columns {
+        let Some(index) = cx.contracts[id.index()].column(&column.name.text) else { continue };
+        let Some((from, filter)) = &column.filled else {
+            let listed = matches!(column.kind, WrittenKind::ListOf(_));
+            if written.to.is_some() && written.filled_from.is_none() && !listed {
                 cx.report(
                     Diagnostic::at(
                         Code::MissingFact,
@@ -749,11 +804,131 @@ fn check_filled(cx: &mut Checker<'_>, written: &Written) {
                     .help("write `from METRIC` after its type"),
                 );
             }
-            None => {}
+            continue;
+        };
+        if let Some(source) = source(cx, from, filter.as_ref())
+            && fits(cx, &source, id, index, from)
+        {
+            cx.contracts[id.index()].columns[index as usize].filled = Some(source);
         }
     }
-    if let Some((from, _)) = &written.filled_from {
-        cx.names.lookup(from, &mut cx.diagnostics);
+}
+
+/// What a name after `from` stands for, with its filter in the scope of its rows.
+fn source(cx: &mut Checker<'_>, from: &Word, filter: Option<&Expr<AsWritten>>) -> Option<Source> {
+    let what = "a metric, a contract or a report";
+    let kind = cx.names.of_kind(
+        from,
+        what,
+        |kind| matches!(kind, Kind::Metric(_) | Kind::Contract(_) | Kind::Pairs(_) | Kind::Report(_)).then_some(kind),
+        &mut cx.diagnostics,
+    )?;
+    let rows = match kind {
+        Kind::Contract(of) => Relation::Contract(of),
+        Kind::Pairs(of) => Relation::Pairs(of),
+        Kind::Metric(metric) => {
+            one_value(cx, filter, from)?;
+            return cx.metric(metric).map(|_| Source::Metric(metric));
+        }
+        Kind::Report(report) => {
+            one_value(cx, filter, from)?;
+            return Some(Source::Report(report));
+        }
+        _ => return None,
+    };
+    if let Relation::Contract(of) = rows
+        && !cx.contracts[of.index()].is_table()
+    {
+        cx.report(
+            Diagnostic::at(Code::WrongKind, from.span, format!("`{from}` is a document for others and has no rows"))
+                .help("fill it from a contract of a table, or from a metric"),
+        );
+        return None;
+    }
+    let filter = match filter {
+        Some(filter) => Some(cx.condition(&Scope::row(rows), filter)?),
+        None => None,
+    };
+    Some(Source::Rows { of: rows, filter })
+}
+
+fn one_value(cx: &mut Checker<'_>, filter: Option<&Expr<AsWritten>>, from: &Word) -> Option<()> {
+    let Some(filter) = filter else { return Some(()) };
+    cx.report(
+        Diagnostic::at(Code::WrongKind, filter.span, format!("`{from}` has no rows to choose from"))
+            .help("leave the `where` out, or put it into the metric"),
+    );
+    None
+}
+
+/// Whether a column can be filled from a source; says so when it cannot.
+fn fits(cx: &mut Checker<'_>, source: &Source, id: ContractId, column: u32, from: &Word) -> bool {
+    let Column { name, ty, span, .. } = &cx.contracts[id.index()].columns[column as usize];
+    let (name, ty, span) = (name.clone(), ty.clone(), *span);
+    let mismatch = |what: String, help: String| {
+        Diagnostic::new(Code::UnitMismatch, format!("`{name}` is {}, and `{from}` is {what}", ty.name()))
+            .label(from.span, format!("this is {what}"))
+            .label(span, format!("this is {}", ty.name()))
+            .help(help)
+    };
+    let fault = match (source, &ty) {
+        (Source::Rows { of, .. }, Type::List(rows)) if cx.relation_name(*of) == *rows => return true,
+        (Source::Rows { of, .. }, _) => {
+            let rows = cx.relation_name(*of);
+            mismatch(
+                "rows".into(),
+                format!("write `{name} list of {rows} from {rows}`, or name a metric that takes one value from them"),
+            )
+        }
+        (Source::Report(_), _) => mismatch(
+            "a report".into(),
+            format!("one column takes one metric; the whole document can be `filled from {from}`"),
+        ),
+        (Source::Metric(metric), _) => {
+            let Some(metric) = cx.metric(*metric) else { return false };
+            if let Some(grain) = metric.grain {
+                mismatch(
+                    format!("one value for each {}", cx.row_word(grain)),
+                    format!(
+                        "make one value of them: `metric NAME = average of {from} over {}`",
+                        cx.relation_name(grain)
+                    ),
+                )
+            } else if cx.compatible(&metric.ty, &ty) {
+                return true;
+            } else {
+                mismatch(metric.ty.name(), format!("give `{name}` the type of `{from}`, or name another metric"))
+            }
+        }
+    };
+    cx.report(fault);
+    false
+}
+
+/// A document filled from the rows of a contract takes each of its columns from the column of that name.
+fn check_same_columns(cx: &mut Checker<'_>, id: ContractId, of: Relation, from: &Word) {
+    let Relation::Contract(of) = of else { return };
+    for column in cx.contracts[id.index()].columns.clone() {
+        let there = cx.contracts[of.index()].columns.iter().find(|c| c.name == column.name);
+        let fault = match there {
+            Some(there) if cx.compatible(&there.ty, &column.ty) => continue,
+            Some(there) => Diagnostic::new(
+                Code::UnitMismatch,
+                format!("`{}` is {} here and {} in `{from}`", column.name, column.ty.name(), there.ty.name()),
+            )
+            .label(column.span, format!("this is {}", column.ty.name()))
+            .label(there.span, format!("this is {}", there.ty.name()))
+            .help("give both the same type"),
+            None => {
+                let columns: Vec<&str> = cx.contracts[of.index()].columns.iter().map(|c| &*c.name).collect();
+                Diagnostic::at(Code::UnknownName, column.span, format!("`{from}` has no column `{}`", column.name))
+                    .help(
+                        nearest(&column.name, columns.iter().copied())
+                            .unwrap_or_else(|| format!("its columns are {}", listed(&columns, "and"))),
+                    )
+            }
+        };
+        cx.report(fault);
     }
 }
 

@@ -30,7 +30,7 @@ pub(crate) fn parse(parsed: Parsed<'_>, faults: &mut Vec<Diagnostic>) -> Written
     Written {
         entering: node.is_some_and(|n| n.has(Rule::k_entering)),
         stage: node.map_or_else(|| parsed.head.name.clone(), |n| n.only_of(Rule::stage_number)),
-        lines: parsed.all(Rule::expr).map(|n| expr(&n, faults)).collect(),
+        lines: parsed.all_different(Rule::expr, faults).iter().map(|n| expr(n, faults)).collect(),
         head: parsed.head,
     }
 }

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use super::super::check::{Checker, Scope};
 use super::super::expr::{
     Checked, Expr, ExprKind, Literal, MetricId, Path, Relation, Rows, Stage, Tie, Window, WindowKind,
-    Written as AsWritten, expr_of, filter, literal, operand_of, range, sum, window,
+    Written as AsWritten, expr_of, filter, literal, operand_of, range, sum, whole, window,
 };
 use super::super::syntax::{Node, Rule, Word};
 use super::{Head, Parsed};
@@ -178,11 +178,12 @@ pub(crate) fn parse(parsed: Parsed<'_>, faults: &mut Vec<Diagnostic>) -> Written
     let definition_node = node.and_then(|n| n.child(Rule::definition));
     let mut definition = definition_node.as_ref().and_then(|d| definition_of(&d.only(), faults));
     let cases: Vec<_> = parsed
-        .all(Rule::case)
+        .all_different(Rule::case, faults)
+        .iter()
         .map(|c| {
             let value = c.child(Rule::operand).map(|o| operand_of(&o, faults));
-            let when = c.child(Rule::expr).map(|_| expr_of(&c, faults));
-            (value.unwrap_or_else(|| expr_of(&c, &mut Vec::new())), when)
+            let when = c.child(Rule::expr).map(|_| expr_of(c, faults));
+            (value.unwrap_or_else(|| expr_of(c, &mut Vec::new())), when)
         })
         .collect();
     let definition_span = definition_node.map_or(parsed.head.span, |d| d.span());
@@ -218,7 +219,7 @@ fn definition_of(node: &Node<'_>, faults: &mut Vec<Diagnostic>) -> Option<Defini
         let filter = n.child(Rule::filter).map(|f| filter(&f, faults));
         let needs = n.child(Rule::needs);
         let count = needs.as_ref().and_then(|n| n.child(Rule::needs_rows)).and_then(|n| n.child(Rule::number));
-        let count = count.and_then(|n| n.text().replace(',', "").parse().ok());
+        let count = count.and_then(|n| whole(&n, 1..=u32::MAX, "number of rows", faults));
         let ignoring = needs.is_some_and(|n| n.has(Rule::k_ignoring_unknown));
         (window, filter, count, ignoring)
     };

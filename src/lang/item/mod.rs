@@ -106,6 +106,25 @@ impl<'i> Parsed<'i> {
         Some(first)
     }
 
+    /// All facts of one kind, in order, each written once: the same line again says nothing and is a slip.
+    pub(crate) fn all_different(&self, rule: Rule, faults: &mut Vec<Diagnostic>) -> Vec<Node<'i>> {
+        let mut kept: Vec<(Vec<&str>, Node<'i>)> = Vec::new();
+        for node in self.all(rule) {
+            let words: Vec<&str> = node.text().split_whitespace().collect();
+            if let Some((_, first)) = kept.iter().find(|(earlier, _)| *earlier == words) {
+                faults.push(
+                    Diagnostic::new(Code::RepeatedFact, "this line stands twice")
+                        .label(node.span(), "again here")
+                        .label(first.span(), "first here")
+                        .help("leave one of them out, or write what the other was meant to say"),
+                );
+                continue;
+            }
+            kept.push((words, node));
+        }
+        kept.into_iter().map(|(_, node)| node).collect()
+    }
+
     /// All facts of one kind, in order.
     pub(crate) fn all(&self, rule: Rule) -> impl Iterator<Item = Node<'i>> + '_ {
         self.facts.iter().filter_map(move |(_, fact)| fact.child(rule))

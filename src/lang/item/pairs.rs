@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use super::super::check::{Checker, Scope};
-use super::super::expr::{Checked, ContractId, Expr, PairsId, Relation, Written as AsWritten, filter};
+use super::super::expr::{Checked, ContractId, Expr, PairsId, Relation, Written as AsWritten, filter, whole};
 use super::super::syntax::{Rule, Word};
 use super::{Head, Parsed};
 use crate::diagnostic::{Code, Diagnostic};
@@ -38,9 +38,13 @@ pub(crate) fn parse(parsed: Parsed<'_>, faults: &mut Vec<Diagnostic>) -> Written
         noun: node.and_then(|n| n.child(Rule::each)).map(|e| e.name(0)),
         filter: filter_node.map(|f| filter(&f, faults)),
         found_in: found_in.map(|f| f.name(0)),
-        sharing: parsed.all(Rule::sharing).map(|s| (s.name(0), s.name(1), s.name(2))).collect(),
+        sharing: parsed
+            .all_different(Rule::sharing, faults)
+            .iter()
+            .map(|s| (s.name(0), s.name(1), s.name(2)))
+            .collect(),
         most: most.and_then(|m| {
-            let n = m.child(Rule::number)?.text().replace(',', "").parse().ok()?;
+            let n = whole(&m.child(Rule::number)?, 1..=u32::MAX, "number of pairs", faults)?;
             Some((n, m.name(0)))
         }),
         head: parsed.head,

@@ -3,7 +3,9 @@
 use std::sync::Arc;
 
 use super::super::check::{Checker, Scope};
-use super::super::expr::{Checked, ContractId, Expr, ExprKind, Path, Relation, Written as AsWritten, filter};
+use super::super::expr::{
+    Binding, Checked, ContractId, Expr, ExprKind, Path, Relation, Written as AsWritten, filter, whole,
+};
 use super::super::syntax::{Node, Rule, Word};
 use super::step::{self, Rules, Step};
 use super::{Head, Parsed};
@@ -30,8 +32,7 @@ struct WrittenList {
     columns: Vec<Word>,
     filter: Option<Expr<AsWritten>>,
     order: Option<(bool, Word)>,
-    /// The text of the number, read by the check.
-    most: Option<Word>,
+    most: Option<u32>,
 }
 
 // ── parse ──
@@ -39,11 +40,12 @@ struct WrittenList {
 pub(crate) fn parse(parsed: Parsed<'_>, faults: &mut Vec<Diagnostic>) -> Written {
     Written {
         show: parsed
-            .all(Rule::show)
+            .all_different(Rule::show, faults)
+            .iter()
             .flat_map(|n| n.child(Rule::names).map(|n| n.words()).unwrap_or_default())
             .collect(),
-        lists: parsed.all(Rule::list).map(|n| list(&n, faults)).collect(),
-        draws: parsed.all(Rule::draw).map(|n| n.name(0)).collect(),
+        lists: parsed.all_different(Rule::list, faults).iter().map(|n| list(n, faults)).collect(),
+        draws: parsed.all_different(Rule::draw, faults).iter().map(|n| n.name(0)).collect(),
         haves: parsed.all(Rule::have_fact).map(|n| step::parse(&n, false, faults)).collect(),
         head: parsed.head,
     }
@@ -56,7 +58,7 @@ fn list(node: &Node<'_>, faults: &mut Vec<Diagnostic>) -> WrittenList {
         columns: node.child(Rule::names).map(|n| n.words()).unwrap_or_default(),
         filter: node.child(Rule::filter).map(|f| filter(&f, faults)),
         order: node.child(Rule::order).map(|o| (o.has(Rule::k_highest), o.name(0))),
-        most: node.child(Rule::number).map(|n| n.word()),
+        most: node.child(Rule::number).and_then(|n| whole(&n, 1..=u32::MAX, "number of rows", faults)),
     }
 }
 
@@ -168,16 +170,17 @@ fn check_list(cx: &mut Checker<'_>, written: &WrittenList) -> Option<List> {
     let scope = Scope::row(of);
     let columns: Vec<Shown> = written.columns.iter().filter_map(|w| shown(cx, &scope, w)).collect();
     let filter = written.filter.as_ref().map(|f| cx.condition(&scope, f));
-    let order = written.order.as_ref().map(|(highest, by)| shown(cx, &scope, by).map(|s| (*highest, s.value)));
-    let most = written.most.as_ref().map(|n| {
-        let rows = n.text.replace(',', "").parse::<u32>().ok().filter(|rows| *rows > 0);
-        if rows.is_none() {
+    let order = written.order.as_ref().map(|(highest, by)| {
+        let by_value = shown(cx, &scope, by)?.value;
+        if !differs_by_row(cx, &by_value) {
+            let word = cx.row_word(of);
             cx.report(
-                Diagnostic::at(Code::BadLiteral, n.span, format!("a list cannot have {n} rows"))
-                    .help("write a whole number above zero, such as `at most 20`"),
+                Diagnostic::at(Code::WrongKind, by.span, format!("`{by}` is the same for every {word}"))
+                    .help(format!("order the list by a column of `{}`, or by a metric `per {word}`", written.of)),
             );
+            return None;
         }
-        rows
+        Some((*highest, by_value))
     });
     (columns.len() == written.columns.len()).then_some(())?;
     Some(List {
@@ -193,11 +196,17 @@ fn check_list(cx: &mut Checker<'_>, written: &WrittenList) -> Option<List> {
             Some(order) => Some(order?),
             None => None,
         },
-        most: match most {
-            Some(most) => Some(most?),
-            None => None,
-        },
+        most: written.most,
     })
+}
+
+/// Whether a value can differ from one row of a list to the next.
+fn differs_by_row(cx: &mut Checker<'_>, value: &Expr<Checked>) -> bool {
+    match &value.kind {
+        ExprKind::Name(Binding::Metric { metric, .. }) => cx.metric(*metric).is_none_or(|m| m.grain.is_some()),
+        ExprKind::Name(Binding::Param(_)) | ExprKind::Literal(_) => false,
+        _ => true,
+    }
 }
 
 fn check_draw(cx: &mut Checker<'_>, word: &Word) -> Option<Draw> {

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use super::super::check::{Checker, Scope};
-use super::super::expr::{Checked, Expr, Written as AsWritten, expr_of};
+use super::super::expr::{Checked, Expr, Written as AsWritten, expr_of, whole};
 use super::super::syntax::{Node, Rule, Word};
 use super::step::{Mode, check_mode};
 use super::{Head, Parsed};
@@ -82,19 +82,20 @@ pub(crate) fn parse(parsed: Parsed<'_>, faults: &mut Vec<Diagnostic>) -> Written
         mode: mode.map(|n| n.name(0)),
         runs_while: runs_while.map(|n| expr_of(&n, faults)),
         takes_baseline: baseline.is_some(),
-        substages: parsed.all(Rule::substage).map(|n| substage(&n)).collect(),
+        substages: parsed.all(Rule::substage).map(|n| substage(&n, faults)).collect(),
         head: parsed.head,
     }
 }
 
-fn substage(node: &Node<'_>) -> WrittenSubstage {
-    let mut days = node.children().filter(|n| n.rule() == Rule::number).map(|n| n.text().replace(',', "").parse().ok());
+fn substage(node: &Node<'_>, faults: &mut Vec<Diagnostic>) -> WrittenSubstage {
+    let mut days = node.children().filter(|n| n.rule() == Rule::number);
+    let mut day = || days.next().and_then(|n| whole(&n, 1..=100_000, "day of a stage", faults));
     WrittenSubstage {
         span: node.span(),
         number: node.only_of(Rule::stage_number),
         title: node.title().unwrap_or_else(|| node.word()),
-        from_day: days.next().flatten(),
-        to_day: days.next().flatten(),
+        from_day: day(),
+        to_day: day(),
     }
 }
 
@@ -183,18 +184,7 @@ pub(crate) fn check(cx: &mut Checker<'_>, written: &Written) -> Option<Stage> {
                 .help(format!("substages are numbered {}.1, {}.2 and so on", written.number, written.number)),
             );
         }
-        let days = sub.from_day.zip(sub.to_day).filter(|(from, to)| *from >= 1 && *to <= 100_000);
-        let Some((from_day, to_day)) = days else {
-            cx.report(
-                Diagnostic::at(
-                    Code::BadLiteral,
-                    sub.span,
-                    "the days of a substage are whole numbers, and the stage begins with day 1",
-                )
-                .help("write for example `days 1 to 10`"),
-            );
-            continue;
-        };
+        let Some((from_day, to_day)) = sub.from_day.zip(sub.to_day) else { continue };
         if from_day > to_day {
             cx.report(
                 Diagnostic::at(Code::EmptyRange, sub.span, format!("substage {} ends before it begins", sub.number))

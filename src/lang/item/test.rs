@@ -9,7 +9,7 @@ use jiff::civil::{Date, Time};
 use super::super::check::{Checker, Scope};
 use super::super::expr::{
     Checked, Compare, ContractId, Expr, ExprKind, GateId, Literal, MetricId, ParamId, Presence, Relation, ThresholdId,
-    Unit, Written as AsWritten, comparison, date, literal, moment, operand_of, range,
+    Unit, Written as AsWritten, comparison, date, literal, moment, operand_of, range, whole,
 };
 use super::super::names::{self, Kind};
 use super::super::syntax::{Facts, Line, Node, Rule, Word};
@@ -66,7 +66,7 @@ type WrittenCell = (Option<Word>, Span);
 #[derive(Debug, Clone)]
 enum WrittenExpectation {
     Value { prefix: Option<Prefix>, name: Word, key: Option<KeyText>, relation: WrittenExpected, because: Option<Word> },
-    Fired { name: Word, times: Option<u32>, times_span: Span, key: Option<KeyText> },
+    Fired { name: Word, times: Option<u32>, key: Option<KeyText> },
     Party { roles: Vec<Word>, told: bool, not: bool, about: Word, key: Option<KeyText> },
     Baseline(Word),
 }
@@ -227,8 +227,7 @@ fn expectation(node: &Node<'_>, faults: &mut Vec<Diagnostic>) -> WrittenExpectat
             let number = node.child(Rule::number);
             WrittenExpectation::Fired {
                 name: node.name(0),
-                times: number.as_ref().and_then(|n| n.text().replace(',', "").parse().ok()),
-                times_span: number.map_or_else(|| node.span(), |n| n.span()),
+                times: number.and_then(|n| whole(&n, 0..=u32::MAX, "number of firings", faults)),
                 key: for_key,
             }
         }
@@ -947,15 +946,11 @@ impl Written {
 fn check_expectation(cx: &mut Checker<'_>, written: &WrittenExpectation) -> Option<Expectation> {
     match written {
         WrittenExpectation::Baseline(contract) => cx.contract_named(contract).map(Expectation::EqualsBaseline),
-        WrittenExpectation::Fired { name, times, times_span, key } => {
+        WrittenExpectation::Fired { name, times, key } => {
             let rule = rule_named(cx, name, false);
-            let Some(times) = times else {
-                cx.report(Diagnostic::at(Code::BadLiteral, *times_span, "a rule fires a whole number of times"));
-                return None;
-            };
-            let rule = rule?;
+            let (rule, times) = (rule?, (*times)?);
             check_key(cx, grain_of_rule(cx, rule), key.as_ref(), name, true)?;
-            Some(Expectation::Fired { rule, times: *times, key: key.clone() })
+            Some(Expectation::Fired { rule, times, key: key.clone() })
         }
         WrittenExpectation::Party { roles, told, not, about, key } => {
             for role in roles {

@@ -5,14 +5,16 @@ use std::sync::Arc;
 use jiff::civil::{Time, Weekday};
 
 use super::super::check::{Checker, Scope};
-use super::super::expr::{Checked, Expr, ExprKind, Relation, Written as AsWritten, amount, amount_of, clock, expr_of};
+use super::super::expr::{
+    Checked, Expr, ExprKind, Relation, Written as AsWritten, amount, amount_of, clock, expr_of, whole,
+};
 use super::super::syntax::{Node, Rule, Word};
 use super::step::{self, Message, Mode, Rules, Step, Tell};
 use super::{Head, Parsed};
 use crate::diagnostic::{Code, Diagnostic, nearest};
 use crate::source::Span;
 use crate::time::Period;
-use crate::value::{Number, Type, Value};
+use crate::value::{Type, Value};
 
 // ── node ──
 
@@ -148,7 +150,7 @@ pub(crate) fn facts(parsed: &Parsed<'_>, faults: &mut Vec<Diagnostic>) -> Writte
         severity: severity.map(|n| n.name(0)),
         mode: mode.map(|n| n.name(0)),
         acts_on: acts_on.map(|n| amount_of(&n, faults)),
-        ends: parsed.all(Rule::ends).map(|n| end(&n, faults)).collect(),
+        ends: parsed.all_different(Rule::ends, faults).iter().map(|n| end(n, faults)).collect(),
         depth: depth.map(|n| {
             let mut amounts = n.children().filter(|c| c.rule() == Rule::amount);
             let most = match amounts.next() {
@@ -239,22 +241,6 @@ fn periods(node: &Node<'_>, faults: &mut Vec<Diagnostic>) -> Option<Period> {
         );
     }
     period
-}
-
-fn whole(
-    node: &Node<'_>,
-    range: std::ops::RangeInclusive<u32>,
-    what: &str,
-    faults: &mut Vec<Diagnostic>,
-) -> Option<u32> {
-    let number = Number::parse(node.text()).and_then(Number::to_whole).and_then(|n| u32::try_from(n).ok());
-    let number = number.filter(|n| range.contains(n));
-    if number.is_none() {
-        faults.push(Diagnostic::at(Code::BadLiteral, node.span(), format!("`{}` is no {what}", node.text())).help(
-            format!("write a whole number from {} to {}", range.start(), Number::whole(i128::from(*range.end()))),
-        ));
-    }
-    number
 }
 
 fn check_fact(node: &Node<'_>, faults: &mut Vec<Diagnostic>) -> Option<WrittenCheck> {
