@@ -141,8 +141,8 @@ pub struct Plan {
     pub served: HashMap<(MetricId, MomentId), GroupUse>,
     /// The newest dates by contract, references and moment.
     pub newest: HashMap<(ContractId, Vec<Hop>, MomentId), GroupUse>,
-    /// Row counts of volume promises, by contract and their place.
-    pub volumes: HashMap<(ContractId, usize), GroupUse>,
+    /// Row counts of volume promises, by contract, their place and moment.
+    pub volumes: HashMap<(ContractId, usize, MomentId), GroupUse>,
     /// Contracts whose rows are held against their columns.
     pub contracts: BTreeSet<ContractId>,
     /// The rules it is for.
@@ -263,7 +263,6 @@ impl Planner<'_> {
                 if self.pack.contract(id).is_table() {
                     self.plan.contracts.insert(id);
                     self.promises(id, MomentId::NOW);
-                    self.volume(id);
                 } else {
                     self.contract_holds(id, 0);
                 }
@@ -564,7 +563,11 @@ impl Planner<'_> {
         hops: &[Hop],
     ) -> Option<Vec<Measure>> {
         let shape = self.pack.contract(contract);
+        // Where volume is promised, every closed period must have rows: the rows know, their sum does not.
+        let counted_by_period =
+            matches!(&a.window, Some(w) if matches!(w.kind, WindowKind::LastClosed(..))) && !shape.volume.is_empty();
         if self.known.dirty.contains(&contract)
+            || counted_by_period
             || matches!(grain, Some(Relation::Pairs(_)))
             || !self.path_is_clean(contract, hops)
         {
@@ -697,7 +700,7 @@ impl Planner<'_> {
         GroupUse { scan: GroupId(index as u32), measures: places }
     }
 
-    /// The newest rows that promises of freshness are judged by.
+    /// The newest rows that promises of freshness are judged by, and the counts that promises of volume are.
     fn promises(&mut self, id: ContractId, moment: MomentId) {
         if !self.promised.insert((id, moment)) {
             return;
@@ -721,10 +724,6 @@ impl Planner<'_> {
             let used = self.group(id, hops.clone(), grain, moment, vec![measure]);
             self.plan.newest.insert((id, hops, moment), used);
         }
-    }
-
-    fn volume(&mut self, id: ContractId) {
-        let contract = self.pack.contract(id);
         for (i, volume) in contract.volume.iter().enumerate() {
             let (hops, grain) = match &volume.per {
                 Some((relation, hops)) => (hops.clone(), Some(*relation)),
@@ -732,16 +731,16 @@ impl Planner<'_> {
             };
             let Some(dated) = contract.dated else { continue };
             if let Some(grain) = grain {
-                self.table(grain, MomentId::NOW);
+                self.table(grain, moment);
                 if let Some(filter) = &volume.filter {
-                    self.expr(filter, &[Some(grain)], MomentId::NOW);
+                    self.expr(filter, &[Some(grain)], moment);
                 }
             }
             let by = Binding::Column { depth: 0, hops: Vec::new(), of: Relation::Contract(id), column: dated };
             let window = Window { kind: WindowKind::Last(volume.every.clone()), by: Some(by), span: volume.every.span };
             let measure = Measure { what: What::Rows, window: Some(window), filter: None };
-            let used = self.group(id, hops, grain, MomentId::NOW, vec![measure]);
-            self.plan.volumes.insert((id, i), used);
+            let used = self.group(id, hops, grain, moment, vec![measure]);
+            self.plan.volumes.insert((id, i, moment), used);
         }
     }
 }

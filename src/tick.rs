@@ -205,7 +205,7 @@ pub fn take_baseline_of(
             },
         };
         for key in keys {
-            let parts = match (metric.grain, key) {
+            let parts: Vec<String> = match (metric.grain, key) {
                 (Some(grain), Some(key)) => judge.key(grain, key).iter().map(|p| p.to_string()).collect(),
                 _ => Vec::new(),
             };
@@ -214,6 +214,12 @@ pub fn take_baseline_of(
                 Ok(None) => Err("it was missing".to_owned()),
                 Err(why) => Err(why.text.clone()),
             };
+            // What an aggregate left out is not known later either: its parts are kept beside it.
+            readings.extend(judge.parts(id, key).into_iter().map(|(row, value)| baseline::Reading {
+                metric: metric.name.to_string(),
+                key: parts.iter().cloned().chain(row.iter().map(|p| p.to_string())).collect(),
+                value: Ok(value.exact()),
+            }));
             readings.push(baseline::Reading { metric: metric.name.to_string(), key: parts, value });
         }
     }

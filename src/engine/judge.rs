@@ -12,7 +12,7 @@ use super::window;
 use crate::lang::check::{NoValue, arithmetic};
 use crate::lang::expr::{
     Anchor, Binding, Checked, Compare, ContractId, Distance, Exists, Expr, ExprKind, Hop, Joint, MetricId, ParamId,
-    Presence, Relation, ThresholdId, Tie,
+    Presence, Relation, ThresholdId, Tie, Window, WindowKind,
 };
 use crate::lang::item::contract::Fresh;
 use crate::lang::item::metric::{Aggregate, Definition, Fold, MomentOf, Shift, Then};
@@ -482,21 +482,72 @@ impl<'a> Judge<'a> {
         moment: MomentId,
         moment_of: &MomentOf<Checked>,
     ) -> (Reading, Reading) {
-        let Definition::Aggregate(a) = &self.pack.metric(of).definition else { return (now, before) };
-        let over_noun = a.of.as_ref().is_some_and(|e| matches!(e.kind, ExprKind::Name(Binding::Metric { .. })));
-        let at = match &moment_of.then {
-            Some(Then::Previous(period)) => self.at(&Moment::Closed(moment, *period, 1)),
-            // Of the baseline only the whole is stored.
-            Some(Then::Baseline) | None => return (now, before),
-            Some(other) => self.at(&Moment::Then(moment, other.clone())),
-        };
-        if !a.ignoring_unknown || !over_noun || now.value.is_err() || before.value.is_err() {
+        let Some(a) = self.partial(of) else { return (now, before) };
+        if now.value.is_err() || before.value.is_err() {
             return (now, before);
         }
-        let known = |moment| self.over_rows(a, rows, moment, None).1;
-        let both: HashSet<u32> = known(moment).intersection(&known(at)).copied().collect();
-        let again = |moment| self.over_rows(a, rows, moment, Some(&both)).0;
-        (again(moment), again(at))
+        let known = self.over_rows(a, rows, moment, None).1;
+        let again = |moment, both: &HashSet<u32>| self.over_rows(a, rows, moment, Some(both)).0;
+        let at = match &moment_of.then {
+            None => return (now, before),
+            Some(Then::Baseline) => {
+                let mut parts = self.parts_at_baseline(of, a, rows);
+                parts.retain(|(row, _)| known.contains_key(row));
+                let both: HashSet<u32> = parts.iter().map(|(row, _)| *row).collect();
+                // A baseline without parts knows only the whole.
+                if both.is_empty() {
+                    return (now, before);
+                }
+                let whole = self.fold(a, &parts, 0, 0, moment);
+                let value = whole.and_then(|v| v.map(Some).ok_or_else(|| self.no_rows(a, rows.first().map(|r| r.key))));
+                return (again(moment, &both), Reading { value, ..before });
+            }
+            Some(Then::Previous(period)) => self.at(&Moment::Closed(moment, *period, 1)),
+            Some(other) => self.at(&Moment::Then(moment, other.clone())),
+        };
+        let then = self.over_rows(a, rows, at, None).1;
+        let both: HashSet<u32> = known.keys().filter(|row| then.contains_key(row)).copied().collect();
+        (again(moment, &both), again(at, &both))
+    }
+
+    /// The aggregate of a metric that takes values of rows and leaves out the unknown ones.
+    fn partial(&self, id: MetricId) -> Option<&'a Aggregate<Checked>> {
+        let Definition::Aggregate(a) = &self.pack.metric(id).definition else { return None };
+        let over_noun = a.of.as_ref().is_some_and(|e| matches!(e.kind, ExprKind::Name(Binding::Metric { .. })));
+        let by_date = matches!(a.fold, Fold::Latest | Fold::First);
+        (a.ignoring_unknown && over_noun && !by_date).then_some(a)
+    }
+
+    /// The rows whose values an aggregate that leaves out the unknown ones was taken from, with those values.
+    pub fn parts(&self, id: MetricId, key: Option<u32>) -> Vec<(Key, Value)> {
+        let Some(a) = self.partial(id) else { return Vec::new() };
+        let rows: Vec<Row> = match (self.pack.metric(id).grain, key) {
+            (Some(relation), Some(key)) => vec![Row { relation, key }],
+            _ => Vec::new(),
+        };
+        let known = self.over_rows(a, &rows, MomentId::NOW, None).1;
+        let mut parts: Vec<(Key, Value)> =
+            known.into_iter().map(|(row, value)| (self.key(a.rows.of, row), value)).collect();
+        parts.sort_by(|a, b| a.0.cmp(&b.0));
+        parts
+    }
+
+    /// The same at the baseline, where the key of a part is the metric's key followed by the row's.
+    fn parts_at_baseline(&self, id: MetricId, a: &Aggregate<Checked>, rows: &[Row]) -> Vec<(u32, Value)> {
+        let (Some(baseline), Some(keys), Some(of)) =
+            (&self.readings.baseline, self.readings.keys.get(&a.rows.of), &a.of)
+        else {
+            return Vec::new();
+        };
+        let own: Vec<String> =
+            rows.iter().flat_map(|row| self.key(row.relation, row.key).to_vec()).map(|p| p.to_string()).collect();
+        let name = &*self.pack.metric(id).name;
+        let parts = baseline.readings.iter().filter_map(|((metric, key), value)| {
+            let rest = key.strip_prefix(&own[..]).filter(|rest| metric == name && !rest.is_empty())?;
+            let rest: Vec<Arc<str>> = rest.iter().map(|part| part.as_str().into()).collect();
+            Some((keys.find(&rest)?, stored_value(value.as_ref().ok()?, &of.ty)?))
+        });
+        parts.collect()
     }
 
     fn compare_in_time(
@@ -722,6 +773,14 @@ impl<'a> Judge<'a> {
         if let Some(why) = self.too_few(a, known) {
             return Reading::unknown(why);
         }
+        let nothing = match a.fold {
+            Fold::Count => count(0) == 0,
+            Fold::Sum | Fold::CountDistinct => count(2) == 0,
+            _ => false,
+        };
+        if nothing && let Some(why) = self.not_nothing(a, key, moment) {
+            return Reading::unknown(why);
+        }
         let left_out = match a.fold {
             Fold::Count | Fold::Share | Fold::Latest | Fold::First => 0,
             _ => u32::try_from(count(2).saturating_sub(count(1))).unwrap_or(u32::MAX),
@@ -778,7 +837,7 @@ impl<'a> Judge<'a> {
         Ok(found)
     }
 
-    fn in_window(&self, w: Option<&crate::lang::expr::Window<Checked>>, row: Row, moment: MomentId) -> Tri {
+    fn in_window(&self, w: Option<&Window<Checked>>, row: Row, moment: MomentId) -> Tri {
         let Some(w) = w else { return Tri::Yes };
         let Some(Binding::Column { column, .. }) = &w.by else { return Tri::No };
         let t = match self.instant(moment) {
@@ -808,15 +867,15 @@ impl<'a> Judge<'a> {
         }
     }
 
-    /// An aggregate taken from the rows, and the rows that have a value. `only` limits it to some of them.
+    /// An aggregate taken from the rows, and the rows that have a value, with it. `only` limits it to some of them.
     fn over_rows(
         &self,
         a: &Aggregate<Checked>,
         rows: &[Row],
         moment: MomentId,
         only: Option<&HashSet<u32>>,
-    ) -> (Reading, HashSet<u32>) {
-        let mut known = HashSet::new();
+    ) -> (Reading, HashMap<u32, Value>) {
+        let mut known = HashMap::new();
         let reading = self.over_rows_into(a, rows, moment, only, &mut known);
         (reading, known)
     }
@@ -827,7 +886,7 @@ impl<'a> Judge<'a> {
         rows: &[Row],
         moment: MomentId,
         only: Option<&HashSet<u32>>,
-        with_value: &mut HashSet<u32>,
+        with_value: &mut HashMap<u32, Value>,
     ) -> Reading {
         if let Err(why) = self.instant(moment) {
             return Reading::unknown(why);
@@ -852,6 +911,7 @@ impl<'a> Judge<'a> {
             },
             _ => (0..table.keys.len() as u32).collect(),
         };
+        let mut awaited = self.promised_periods(a, moment);
         let mut values: Vec<(u32, Value)> = Vec::new();
         let (mut numerator, mut denominator, mut skipped) = (0u64, 0u64, 0u32);
         let mut since = None;
@@ -867,6 +927,11 @@ impl<'a> Judge<'a> {
                 since = older(since, self.age_of(e, &scope, moment));
             }
             let base = Tri::all([self.placed(own, moment), self.in_window(a.window.as_ref(), own, moment)]);
+            if !awaited.is_empty()
+                && let Some(at) = self.row_date(a.rows.of, number, moment)
+            {
+                awaited.retain(|(start, end)| at < *start || at >= *end);
+            }
             let (part, whole) = if a.fold == Fold::Share {
                 let whole = a.out_of.as_ref().map_or(Tri::Yes, |o| self.condition(o, &scope, moment));
                 let part = a.filter.as_ref().map_or(Tri::Yes, |f| self.condition(f, &scope, moment));
@@ -891,12 +956,21 @@ impl<'a> Judge<'a> {
             since = older(since, reading.since);
             match reading.value {
                 Ok(Some(value)) => {
-                    with_value.insert(number);
+                    with_value.insert(number, value.clone());
                     values.push((number, value));
                 }
                 Ok(None) => skipped += 1,
                 Err(why) => unknown.push((number, why)),
             }
+        }
+        if let (Some((_, end)), Some(Window { kind: WindowKind::LastClosed(_, period), .. }), Relation::Contract(id)) =
+            (awaited.first(), &a.window, a.rows.of)
+        {
+            let calendar = &self.pack.settings.calendar;
+            let name = &self.pack.contract(id).name;
+            let text =
+                format!("`{name}` has no rows in {}, and rows are promised", calendar.period_name(*period, *end));
+            return Reading::unknown(Why::of(Reason::TooFewRows, id, text));
         }
         // Only a row that could be the latest itself stands in the way of the latest known one.
         if matches!(a.fold, Fold::Latest | Fold::First)
@@ -937,6 +1011,12 @@ impl<'a> Judge<'a> {
         if let Some(why) = self.too_few(a, counted) {
             return Reading { value: Err(why), since, left_out: 0 };
         }
+        if matches!(a.fold, Fold::Count | Fold::Sum | Fold::CountDistinct)
+            && denominator == 0
+            && let Some(why) = self.not_nothing(a, key, moment)
+        {
+            return Reading { value: Err(why), since, left_out: 0 };
+        }
         // The latest row with a value says nothing of those before it.
         if matches!(a.fold, Fold::Latest | Fold::First) {
             left_out = 0;
@@ -950,6 +1030,20 @@ impl<'a> Judge<'a> {
         }
         let value = self.fold(a, &values, numerator, denominator, moment);
         Reading { value: value.and_then(|v| v.map(Some).ok_or_else(|| self.no_rows(a, key))), since, left_out }
+    }
+
+    /// The closed periods of an aggregate's window each of which must have rows, since the contract promises some.
+    fn promised_periods(&self, a: &Aggregate<Checked>, moment: MomentId) -> Vec<(Timestamp, Timestamp)> {
+        let (Some(Window { kind: WindowKind::LastClosed(count, period), .. }), Relation::Contract(id), Ok(t)) =
+            (&a.window, a.rows.of, self.instant(moment))
+        else {
+            return Vec::new();
+        };
+        if self.pack.contract(id).volume.is_empty() {
+            return Vec::new();
+        }
+        let calendar = &self.pack.settings.calendar;
+        (1..=*count).rev().map(|back| window::closed_period(calendar, *period, t, back)).collect()
     }
 
     fn is_dated_by_day(&self, id: ContractId) -> bool {
@@ -1165,6 +1259,89 @@ impl<'a> Judge<'a> {
         Ok(since)
     }
 
+    /// How many rows there are where more are promised: of an entity, or of the contract as a whole.
+    fn short(
+        &self,
+        id: ContractId,
+        promise: usize,
+        key: Option<u32>,
+        moment: MomentId,
+    ) -> Result<Option<u64>, Arc<Why>> {
+        let volume = &self.pack.contract(id).volume[promise];
+        let Some(used) = self.plan.volumes.get(&(id, promise, moment)) else { return Ok(None) };
+        if let (Some(filter), Some((relation, _)), Some(key)) = (&volume.filter, &volume.per, key) {
+            match self.condition(filter, &[Row { relation: *relation, key }], moment) {
+                Tri::Yes => {}
+                // Of whom it is not known whether it is promised, nothing can be demanded.
+                Tri::No | Tri::Unknown(_) => return Ok(None),
+            }
+        }
+        let count = match self.readings.groups.get(&used.scan) {
+            Some(Ok(groups)) => match groups.rows.get(&key.unwrap_or(0)).and_then(|g| g.get(used.measures[0])) {
+                Some(Raw::Count(n)) => *n,
+                _ => 0,
+            },
+            Some(Err(why)) => return Err(why.clone()),
+            None => return Ok(None),
+        };
+        Ok((count < u64::from(volume.rows)).then_some(count))
+    }
+
+    /// Why it proves nothing that a contract has no rows: more are promised than there are. (A count of nothing is
+    /// zero only while the contract holds.)
+    fn silence(&self, id: ContractId, hops: &[Hop], key: Option<u32>, moment: MomentId) -> Option<Arc<Why>> {
+        for (i, volume) in self.pack.contract(id).volume.iter().enumerate() {
+            let whom = match &volume.per {
+                None => vec![None],
+                Some((_, theirs)) if theirs == hops && key.is_some() => vec![key],
+                Some((relation, theirs)) if key.is_none() || hops.starts_with(theirs) => {
+                    let rest = hops.get(theirs.len()..).unwrap_or_default();
+                    match self.keys(*relation, moment) {
+                        Ok(keys) => keys
+                            .into_iter()
+                            .filter(|k| key.is_none() || self.leads_to(*relation, *k, rest, moment) == key)
+                            .map(Some)
+                            .collect(),
+                        Err(why) => return Some(why),
+                    }
+                }
+                Some(_) => continue,
+            };
+            for one in whom {
+                let count = match self.short(id, i, one, moment) {
+                    Ok(None) => continue,
+                    Ok(Some(count)) => count,
+                    Err(why) => return Some(why),
+                };
+                let every = window::constant(&volume.every, self.param).map(|v| v.show(&volume.every.ty));
+                let of = match (&volume.per, one) {
+                    (Some((relation, _)), Some(key)) => format!(" for {}", key_words(&self.key(*relation, key))),
+                    _ => String::new(),
+                };
+                let text = format!(
+                    "`{}` has {count} rows within {}{of}, {} promised",
+                    self.pack.contract(id).name,
+                    every.unwrap_or_default(),
+                    volume.rows
+                );
+                return Some(Why::of(Reason::TooFewRows, id, text));
+            }
+        }
+        None
+    }
+
+    /// The key that a row leads to.
+    fn leads_to(&self, relation: Relation, key: u32, hops: &[Hop], moment: MomentId) -> Option<u32> {
+        self.follow(Row { relation, key }, hops, moment).ok().flatten().map(|row| row.key)
+    }
+
+    /// Why an aggregate over no rows is not zero.
+    fn not_nothing(&self, a: &Aggregate<Checked>, key: Option<u32>, moment: MomentId) -> Option<Arc<Why>> {
+        let Relation::Contract(id) = a.rows.of else { return None };
+        let hops: &[Hop] = if let Tie::LeadHere(hops) = &a.rows.tie { hops } else { &[] };
+        self.silence(id, hops, key, moment)
+    }
+
     /// Why a row of this age cannot be believed.
     fn too_old(&self, contract: ContractId, row: Timestamp, moment: MomentId) -> Option<Arc<Why>> {
         let t = self.instant(moment).ok()?;
@@ -1201,10 +1378,7 @@ impl<'a> Judge<'a> {
             Err(why) => Some(why),
             Ok(keys) => keys
                 .into_iter()
-                .filter(|key| {
-                    let from = Row { relation: *relation, key: *key };
-                    to.is_none() || matches!(self.follow(from, rest, moment), Ok(Some(row)) if Some(row.key) == to)
-                })
+                .filter(|key| to.is_none() || self.leads_to(*relation, *key, rest, moment) == to)
                 .find_map(|key| match self.lateness(contract, fresh, Some(key), moment) {
                     Ok(Late::Stale(newest)) => {
                         let text = format!(
@@ -1379,11 +1553,12 @@ impl<'a> Judge<'a> {
         }));
         if found == Tri::No {
             // What is not there may only be late: silence over stale data proves nothing.
+            let late_or_silent = |id, hops: &[Hop], key| {
+                self.freshness(id, hops, key, moment).err().or_else(|| self.silence(id, hops, key, moment))
+            };
             let silent = match (x.rows.of, &x.rows.tie, rows.first()) {
-                (Relation::Contract(id), Tie::LeadHere(hops), Some(here)) => {
-                    self.freshness(id, hops, Some(here.key), moment).err()
-                }
-                (Relation::Contract(id), Tie::Anywhere, _) => self.freshness(id, &[], None, moment).err(),
+                (Relation::Contract(id), Tie::LeadHere(hops), Some(here)) => late_or_silent(id, hops, Some(here.key)),
+                (Relation::Contract(id), Tie::Anywhere, _) => late_or_silent(id, &[], None),
                 _ => None,
             };
             if let Some(why) = astray_why.or(silent) {
@@ -1447,31 +1622,19 @@ impl<'a> Judge<'a> {
             }
         }
         for (i, volume) in contract.volume.iter().enumerate() {
-            let Some(used) = self.plan.volumes.get(&(id, i)) else { continue };
-            let groups = match self.readings.groups.get(&used.scan) {
-                Some(Ok(groups)) => groups,
-                Some(Err(why)) => return Err(why.clone()),
-                None => continue,
-            };
-            let count = |key: u32| match groups.rows.get(&key).and_then(|g| g.get(used.measures[0])) {
-                Some(Raw::Count(n)) => *n,
-                _ => 0,
-            };
             let every =
                 window::constant(&volume.every, self.param).map(|v| v.show(&volume.every.ty)).unwrap_or_default();
-            let needed = u64::from(volume.rows);
+            let needed = volume.rows;
             match &volume.per {
-                None if count(0) < needed => {
-                    findings.push((Reason::TooFewRows, format!("{} rows within {every}, {needed} promised", count(0))));
+                None => {
+                    if let Some(count) = self.short(id, i, None, MomentId::NOW)? {
+                        findings.push((Reason::TooFewRows, format!("{count} rows within {every}, {needed} promised")));
+                    }
                 }
-                None => {}
                 Some((relation, _)) => {
                     let mut short = Vec::new();
                     for key in self.keys(*relation, MomentId::NOW)? {
-                        let row = Row { relation: *relation, key };
-                        let applies =
-                            volume.filter.as_ref().map_or(Tri::Yes, |f| self.condition(f, &[row], MomentId::NOW));
-                        if applies == Tri::Yes && count(key) < needed {
+                        if self.short(id, i, Some(key), MomentId::NOW)?.is_some() {
                             short.push(self.label(*relation, key));
                         }
                     }
@@ -1747,8 +1910,9 @@ impl<'a> Judge<'a> {
         let each = || {
             moments.iter().map(|m| {
                 let id = self.at(m);
-                // A key that was not there then cannot have been in that state.
                 match self.instant(id) {
+                    // A key that was not there then cannot have been in that state.
+                    Ok(_) if rows.first().is_some_and(|row| self.was_absent(*row, id)) => Tri::No,
                     Ok(_) => self.condition(&condition.expr, rows, id),
                     Err(why) => Tri::Unknown(why),
                 }
@@ -1793,12 +1957,29 @@ impl<'a> Judge<'a> {
             }
         };
         keys.into_iter()
+            .filter(|key| self.was_there(trigger, *key))
             .map(|key| {
                 let mut verdict = self.trigger_verdict(trigger, kind, key);
                 verdict.asleep = asleep;
                 verdict
             })
             .collect()
+    }
+
+    /// Whether a key was there at the end of the period that a trigger judges; who joined later is judged with the
+    /// next. Where that is not known, whoever is there now.
+    fn was_there(&self, trigger: &Trigger, key: Option<u32>) -> bool {
+        let (Some(relation), Some(number)) = (trigger.grain, key) else { return true };
+        let row = Row { relation, key: number };
+        let moments = hold_moments(trigger.when.hold.as_ref(), self.due(trigger, &[row]));
+        let Some(last) = moments.first().filter(|m| **m != Moment::Now) else { return true };
+        !self.was_absent(row, self.at(last))
+    }
+
+    /// Whether it is known that a row that is there now was not there at a moment.
+    fn was_absent(&self, row: Row, moment: MomentId) -> bool {
+        moment != MomentId::NOW
+            && self.table(row.relation, moment).is_ok_and(|table| !table.row_of.contains_key(&row.key))
     }
 
     fn trigger_verdict(&self, trigger: &Trigger, kind: &'static str, key: Option<u32>) -> Verdict {

@@ -4,7 +4,7 @@ use jiff::Timestamp;
 
 use crate::lang::expr::{Checked, Expr, ParamId, WindowKind};
 use crate::lang::item::metric::{Literal0, Then};
-use crate::time::{Calendar, Instant, Range};
+use crate::time::{Calendar, Instant, Period, Range};
 use crate::value::Value;
 
 /// A constant's value, given the values of params.
@@ -47,18 +47,19 @@ pub fn range(
             Range { from: Some((start, true)), to: (end, false) }
         }
         WindowKind::LastClosed(count, period) => {
-            let own = calendar.period_start(*period, Instant::now(t.at));
-            // At the end of such a period the one just ended is closed.
-            let end = if t.period_end && own == t.at {
-                Instant::now(t.at)
-            } else {
-                Instant { at: t.at, period_end: t.period_end }
-            };
-            let last = calendar.closed(*period, end, 1).at;
-            let first = calendar.closed(*period, end, count.saturating_add(1)).at;
+            let (first, _) = closed_period(calendar, *period, t, *count);
+            let (_, last) = closed_period(calendar, *period, t, 1);
             Range { from: Some((first, true)), to: (last, false) }
         }
     })
+}
+
+/// The n-th last closed period before an instant: its start and its end, which is not of it. At the end of a period
+/// the one just ended is closed.
+pub fn closed_period(calendar: &Calendar, period: Period, t: Instant, back: u32) -> (Timestamp, Timestamp) {
+    let own = calendar.period_start(period, Instant::now(t.at));
+    let end = if t.period_end && own == t.at { Instant::now(t.at) } else { t };
+    (calendar.closed(period, end, back.saturating_add(1)).at, calendar.closed(period, end, back).at)
 }
 
 /// Another time as an instant; nothing for the baseline, which is stored.

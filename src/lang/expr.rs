@@ -768,9 +768,13 @@ pub(crate) fn whole(
     let number = Number::parse(node.text()).and_then(Number::to_whole).and_then(|n| u32::try_from(n).ok());
     let number = number.filter(|n| range.contains(n));
     if number.is_none() {
-        faults.push(Diagnostic::at(Code::BadLiteral, node.span(), format!("`{}` is no {what}", node.text())).help(
-            format!("write a whole number from {} to {}", range.start(), Number::whole(i128::from(*range.end()))),
-        ));
+        let upto = match *range.end() {
+            u32::MAX => String::new(),
+            end => format!(" to {}", Number::whole(i128::from(end))),
+        };
+        let help = format!("write a whole number from {}{upto}", range.start());
+        faults
+            .push(Diagnostic::at(Code::BadLiteral, node.span(), format!("`{}` is no {what}", node.text())).help(help));
     }
     number
 }

@@ -225,11 +225,7 @@ impl Names {
             }
             None => {
                 let known = self.by_name.iter().filter(|(_, e)| pick(e.kind).is_some()).map(|(n, _)| &**n);
-                diagnostics.push(unknown(
-                    word,
-                    &format!("there is no {} called", what.trim_start_matches("a ").trim_start_matches("an ")),
-                    known,
-                ));
+                diagnostics.push(unknown(word, &format!("there is no {} called", without_articles(what)), known));
                 None
             }
         }
@@ -239,6 +235,10 @@ impl Names {
     pub fn contract(&self, word: &Word, diagnostics: &mut Vec<Diagnostic>) -> Option<ContractId> {
         self.of_kind(word, "a contract", |k| if let Kind::Contract(id) = k { Some(id) } else { None }, diagnostics)
     }
+}
+
+fn without_articles(what: &str) -> String {
+    what.split(' ').filter(|word| !matches!(*word, "a" | "an")).collect::<Vec<_>>().join(" ")
 }
 
 /// The finding for a name nobody declares.
