@@ -189,10 +189,11 @@ rules! {
                          AND NOT EXISTS (SELECT 1 FROM k WHERE inv IS NULL) LIMIT 1)
          SELECT '' AS key, CASE WHEN cap IS NULL THEN 'unknown' WHEN 100 * inv >= 25 * cap THEN 'met' ELSE 'breached' END AS verdict,
                 100 * inv AS num, cap AS den, m.at, (SELECT max(age) FROM k) AS age, (SELECT max(late) FROM k) AS late FROM m LEFT JOIN middle WHERE name = 'now'";
+    // A year without a single row proves nothing, since rows were promised (D3).
     all_invest, "threshold", "", "percent",
         "WITH total AS (SELECT m.name AS m, m.at,
                 CASE WHEN EXISTS (SELECT 1 FROM cs JOIN ck USING (m, company) WHERE cs.m = m.name AND stale) THEN NULL
-                     ELSE (SELECT coalesce(sum(inv), 0) FROM g WHERE year_end >= date(m.at, '-12 months') AND year_end < m.at) END AS inv FROM m)
+                     ELSE (SELECT sum(inv) FROM g WHERE year_end >= date(m.at, '-12 months') AND year_end < m.at) END AS inv FROM m)
          SELECT '' AS key, CASE WHEN n.inv IS NULL OR coalesce(a.inv, 0) <= 0 THEN 'unknown' WHEN 100 * (a.inv - n.inv) <= 0 THEN 'met'
                 WHEN 100 * (a.inv - n.inv) <= 10 * a.inv THEN 'acceptable' ELSE 'breached' END AS verdict,
                 100 * (a.inv - n.inv) AS num, a.inv AS den, n.at FROM total AS n, total AS a WHERE n.m = 'y1' AND a.m = 'y1_ago'";
@@ -204,16 +205,18 @@ rules! {
     // ── triggers of companies ──
     investment_falls, "trigger", "company", "percent",
         concat!("SELECT company AS key, ", fires!("fall > 20 * before"), ", fall AS num, before AS den, at, age, late FROM d JOIN ck USING (m, company) WHERE m = 'now'");
+    // Who was not there at the end of a year did not fall in it; who joined after the last end is judged with the next.
     investment_keeps_falling, "trigger", "company", "percent",
-        concat!("SELECT company AS key, ", fires!("(a.fall > 5 * a.before AND b.fall > 5 * b.before)"), ", a.fall AS num, a.before AS den, a.at
-                 FROM ck JOIN d AS a USING (company) JOIN d AS b USING (company) WHERE ck.m = 'now' AND a.m = 'y1' AND b.m = 'y2'");
+        concat!("SELECT ck.company AS key, ", fires!("(a.fall > 5 * a.before AND CASE WHEN then_too.m IS NULL THEN 0 ELSE b.fall > 5 * b.before END)"), ", a.fall AS num, a.before AS den, a.at
+                 FROM ck JOIN d AS a USING (company) JOIN d AS b USING (company)
+                      LEFT JOIN ck AS then_too ON then_too.m = 'y2' AND then_too.company = ck.company WHERE ck.m = 'y1' AND a.m = 'y1' AND b.m = 'y2'");
     investment_is_shaky, "trigger", "company", "percent",
-        "WITH y AS (SELECT company, count(*) FILTER (WHERE fall > 10 * before) AS yes, count(*) FILTER (WHERE fall <= 10 * before) AS no
-                    FROM d WHERE m IN ('y1', 'y2', 'y3', 'y4') GROUP BY company)
+        "WITH y AS (SELECT company, count(*) FILTER (WHERE fall > 10 * before) AS yes, count(*) FILTER (WHERE then_too.m IS NULL OR fall <= 10 * before) AS no
+                    FROM d LEFT JOIN ck AS then_too USING (m, company) WHERE m IN ('y1', 'y2', 'y3', 'y4') GROUP BY company)
          SELECT company AS key, CASE WHEN yes >= 2 THEN 'fires' WHEN no > 2 THEN 'clear' ELSE 'unknown' END AS verdict, fall AS num, before AS den, at
-         FROM ck JOIN y USING (company) JOIN d USING (company) WHERE ck.m = 'now' AND d.m = 'y1'";
+         FROM ck JOIN y USING (company) JOIN d USING (company) WHERE ck.m = 'y1' AND d.m = 'y1'";
     capital_booms, "trigger", "company", "percent",
-        concat!("SELECT company AS key, ", fires!("growth >= 25 * cap_ago"), ", growth AS num, cap_ago AS den, at, age, late FROM ck JOIN d USING (company) WHERE ck.m = 'now' AND d.m = 'y1'");
+        concat!("SELECT company AS key, ", fires!("growth >= 25 * cap_ago"), ", growth AS num, cap_ago AS den, at, age, late FROM ck JOIN d USING (company) WHERE ck.m = 'y1' AND d.m = 'y1'");
     capital_outgrown, "trigger", "company", "percent",
         concat!("SELECT company AS key, ", fires!("100 * (n.cap - o.cap) >= 500 * o.cap"), ", 100 * (n.cap - o.cap) AS num, o.cap AS den, n.at, n.age, n.late
                  FROM ck JOIN c AS n USING (company) JOIN c AS o USING (company) WHERE ck.m = 'now' AND n.m = 'now' AND o.m = '1935'");
@@ -238,7 +241,8 @@ rules! {
     // A row that is there is enough; where there is none, it may be because nothing has been heard (D27).
     invests_largely, "trigger", "company", "",
         "SELECT company AS key, CASE WHEN EXISTS (SELECT 1 FROM g WHERE g.company = cs.company AND inv > 500000
-                    AND year_end > date(at, '-12 months', 'floor') AND year_end <= at) THEN 'fires' WHEN stale THEN 'unknown' ELSE 'clear' END AS verdict,
+                    AND year_end > date(at, '-12 months', 'floor') AND year_end <= at) THEN 'fires'
+                WHEN stale OR NOT EXISTS (SELECT 1 FROM g WHERE g.company = cs.company AND year_end > date(at, '-12 months', 'floor') AND year_end <= at) THEN 'unknown' ELSE 'clear' END AS verdict,
                 NULL AS num, NULL AS den, at FROM cs JOIN ck USING (m, company) WHERE m = 'now'";
     panel_slumps, "trigger", "", "count",
         concat!("WITH k AS (SELECT d.* FROM d JOIN ck USING (m, company) WHERE m = 'now'),
@@ -276,7 +280,7 @@ rules! {
                  FROM pk AS n JOIN p AS a USING (firm) WHERE n.m = 'now' AND a.m = 'now_ago'");
     employment_fell_last_year, "trigger", "firm", "percent",
         concat!("SELECT n.firm AS key, ", fires!("(100 * (a.people - n.people) > 20 * a.people)"), ", 100 * (a.people - n.people) AS num, a.people AS den, n.at, n.age, n.late
-                 FROM fk JOIN p AS n USING (firm) JOIN p AS a USING (firm) WHERE fk.m = 'now' AND n.m = 'y1' AND a.m = 'y1_ago'");
+                 FROM fk JOIN pk AS n USING (firm) JOIN p AS a USING (firm) WHERE fk.m = 'now' AND n.m = 'y1' AND a.m = 'y1_ago'");
     firm_is_silent, "trigger", "firm", "number",
         "SELECT firm AS key, CASE WHEN people IS NULL THEN 'fires' ELSE 'clear' END AS verdict, people AS num, 100000000 AS den, at, age, late FROM pk WHERE m = 'now'";
     wages_outrun_output, "trigger", "firm", "percent or number",
