@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 
 use crate::diagnostic::{Diagnostic, Severity, in_source_order};
 use crate::lang::check::check;
+use crate::lang::item;
 use crate::lang::pack::Pack;
 use crate::lang::parse::parse;
 use crate::settings::{self, Settings};
@@ -61,6 +62,7 @@ pub fn compile_text(files: &[(&str, &str)], house: Option<&str>) -> Compiled {
 fn finish(sources: Sources, mut diagnostics: Vec<Diagnostic>, settings: Settings) -> Compiled {
     let (file, faults) = parse(&sources);
     diagnostics.extend(faults);
+    let settings = item::settle(&file, settings, &mut diagnostics);
     let (pack, findings) = check(&file, &settings);
     diagnostics.extend(findings);
     in_source_order(&mut diagnostics);

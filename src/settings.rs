@@ -29,18 +29,33 @@ struct Written {
     database: Database,
 }
 
-#[derive(Debug, Clone, Deserialize)]
+#[derive(Debug, Clone, Default, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 struct Portfolio {
-    name: String,
-    currency: String,
-    time_zone: String,
-    holidays: Vec<Date>,
+    name: Option<String>,
+    currency: Option<String>,
+    time_zone: Option<String>,
+    holidays: Vec<Holiday>,
 }
 
-impl Default for Portfolio {
-    fn default() -> Portfolio {
-        Portfolio { name: "Portfolio".into(), currency: "USD".into(), time_zone: "UTC".into(), holidays: Vec::new() }
+/// A day, with or without quotes.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(untagged, expecting = "a holiday is a day such as 2026-12-25")]
+enum Holiday {
+    Quoted(Date),
+    Plain(toml::value::Datetime),
+}
+
+impl Holiday {
+    fn date(&self) -> Option<Date> {
+        match self {
+            Holiday::Quoted(date) => Some(*date),
+            Holiday::Plain(at) => {
+                let day = at.date.filter(|_| at.time.is_none())?;
+                Date::new(i16::try_from(day.year).ok()?, i8::try_from(day.month).ok()?, i8::try_from(day.day).ok()?)
+                    .ok()
+            }
+        }
     }
 }
 
@@ -128,6 +143,29 @@ pub struct Settings {
     pub blast_radius: u32,
     /// Never less than so many.
     pub blast_radius_floor: u32,
+    /// What the file says itself of time and money.
+    pub stated: Stated,
+}
+
+/// What a `bylaws.toml` says itself; the rest is assumed, and a pack may say it.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Stated {
+    /// `time_zone`
+    pub time_zone: bool,
+    /// `holidays`, and some
+    pub holidays: bool,
+    /// `currency`
+    pub currency: bool,
+}
+
+/// What to write for a time zone.
+pub(crate) const ZONE_HELP: &str = "write a name of the time zone database, such as \"Europe/Berlin\" or \"UTC\"";
+/// What to write for a currency.
+pub(crate) const CURRENCY_HELP: &str = "a currency has three capital letters, such as USD";
+
+/// Whether a word can be the name of a currency.
+pub(crate) fn is_currency(word: &str) -> bool {
+    word.len() == 3 && word.chars().all(|c| c.is_ascii_uppercase())
 }
 
 impl Default for Settings {
@@ -145,6 +183,7 @@ impl Default for Settings {
             folder: None,
             blast_radius: 20,
             blast_radius_floor: 3,
+            stated: Stated::default(),
         }
     }
 }
@@ -202,19 +241,28 @@ impl Settings {
                 return Settings::default();
             }
         };
-        let calendar =
-            Calendar::new(&written.portfolio.time_zone, written.portfolio.holidays).unwrap_or_else(|message| {
-                diagnostics.push(
-                    Diagnostic::at(Code::Settings, place(find_text(&written.portfolio.time_zone)), message)
-                        .help("write a name of the time zone database, such as \"Europe/Berlin\" or \"UTC\""),
-                );
-                Calendar::default()
-            });
-        let currency = written.portfolio.currency;
-        if currency.len() != 3 || !currency.chars().all(|c| c.is_ascii_uppercase()) {
+        let stated = Stated {
+            time_zone: written.portfolio.time_zone.is_some(),
+            holidays: !written.portfolio.holidays.is_empty(),
+            currency: written.portfolio.currency.is_some(),
+        };
+        let zone = written.portfolio.time_zone.unwrap_or_else(|| "UTC".into());
+        let holidays: Vec<Date> = written.portfolio.holidays.iter().filter_map(Holiday::date).collect();
+        if holidays.len() < written.portfolio.holidays.len() {
+            diagnostics.push(
+                Diagnostic::at(Code::Settings, place(find_text("holidays")), "a holiday is a whole day")
+                    .help("write days without a time, such as holidays = [2026-12-25, 2027-01-01]"),
+            );
+        }
+        let calendar = Calendar::new(&zone, holidays).unwrap_or_else(|message| {
+            diagnostics.push(Diagnostic::at(Code::Settings, place(find_text(&zone)), message).help(ZONE_HELP));
+            Calendar::default()
+        });
+        let currency = written.portfolio.currency.unwrap_or_else(|| "USD".into());
+        if !is_currency(&currency) {
             diagnostics.push(
                 Diagnostic::at(Code::Settings, place(find_text(&currency)), format!("`{currency}` is no currency"))
-                    .help("a currency has three capital letters, such as USD"),
+                    .help(CURRENCY_HELP),
             );
         }
         let blast_radius =
@@ -247,7 +295,8 @@ impl Settings {
         }
         let some = |empty: bool| (!empty).then_some(());
         Settings {
-            name: written.portfolio.name,
+            name: written.portfolio.name.unwrap_or_else(|| "Portfolio".into()),
+            stated,
             currency: currency.into(),
             calendar,
             roles: some(written.roles.is_empty()).map(|()| written.roles),

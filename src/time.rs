@@ -111,6 +111,17 @@ impl Calendar {
         Ok(Calendar { zone, holidays })
     }
 
+    /// The same holidays by the clock of another zone.
+    pub fn in_zone(&self, zone: &str) -> Result<Calendar, String> {
+        Calendar::new(zone, self.holidays.clone())
+    }
+
+    /// The same clock with other holidays.
+    pub fn with_holidays(&self, mut holidays: Vec<Date>) -> Calendar {
+        holidays.sort_unstable();
+        Calendar { zone: self.zone.clone(), holidays }
+    }
+
     /// The day a moment falls on.
     pub fn date(&self, at: Timestamp) -> Date {
         at.to_zoned(self.zone.clone()).date()

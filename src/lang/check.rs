@@ -706,11 +706,11 @@ impl<'a> Checker<'a> {
         if known.contains(&&*word.text) {
             return;
         }
-        let help = nearest(&word.text, known.iter().copied())
-            .unwrap_or_else(|| format!("name it in bylaws.toml: `[{kind}s.{word}]`"));
-        self.report(
-            Diagnostic::at(Code::UnknownParty, word.span, format!("bylaws.toml knows no {kind} `{word}`")).help(help),
-        );
+        let help = nearest(&word.text, known.iter().copied()).unwrap_or_else(|| {
+            let block = if kind == "role" { format!(", or in a block `role {word}`") } else { String::new() };
+            format!("name it in bylaws.toml: `[{kind}s.{word}]`{block}")
+        });
+        self.report(Diagnostic::at(Code::UnknownParty, word.span, format!("no {kind} is called `{word}`")).help(help));
     }
 
     // ── paths ──

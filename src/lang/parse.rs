@@ -1,8 +1,8 @@
 //! Arrow 1, text to items. It cannot fail: what does not read is a diagnostic, the rest is read.
 
 use super::item::{
-    File, Head, Noun, Parsed, contract, decision, gate, metric, pairs, param, report, require, rollback, settings,
-    stage, test, threshold, trigger,
+    File, Head, Noun, Parsed, calendar, contract, decision, gate, metric, pairs, param, report, require, role,
+    rollback, settings, stage, test, threshold, trigger,
 };
 use super::syntax::{Block, Facts, Line, Node, Rule, Word, layout};
 use crate::diagnostic::{Code, Diagnostic, nearest};
@@ -99,6 +99,8 @@ fn item<'s>(file: &mut File, sources: &'s Sources, facts: &mut Facts<'s>, block:
         Noun::Rollback => file.rollbacks.push(rollback::parse(parsed, faults)),
         Noun::Decision => file.decisions.push(decision::parse(parsed, faults)),
         Noun::Report => file.reports.push(report::parse(parsed, faults)),
+        Noun::Role => file.roles.push(role::parse(parsed, faults)),
+        Noun::Calendar => file.calendars.push(calendar::parse(parsed, faults)),
         Noun::Test => {
             let mut rows = Facts::new(sources);
             file.tests.push(test::parse(parsed, &mut rows, faults));
@@ -242,6 +244,8 @@ fn first_words(noun: Noun) -> &'static [&'static str] {
         ],
         Noun::Decision => &["because", "runs by itself"],
         Noun::Report => &["because", "show", "list", "draw", "have"],
+        Noun::Role => &["because", "answers to", "named by", "decides", "quorum", "held by"],
+        Noun::Calendar => &["because", "time zone", "currency", "holidays"],
         Noun::Test => &[
             "because",
             "now is",

@@ -28,6 +28,8 @@ mod grammar {
     #[grammar = "../grammar/rollback.pest"]
     #[grammar = "../grammar/decision.pest"]
     #[grammar = "../grammar/report.pest"]
+    #[grammar = "../grammar/role.pest"]
+    #[grammar = "../grammar/calendar.pest"]
     #[grammar = "../grammar/test.pest"]
     #[grammar = "../grammar/keywords.pest"]
     pub struct Grammar;

@@ -1,5 +1,6 @@
 //! The nouns of the language, one file each: what is written, how it is read, what is checked, what is kept.
 
+pub mod calendar;
 pub mod contract;
 pub mod decision;
 pub mod gate;
@@ -8,6 +9,7 @@ pub mod pairs;
 pub mod param;
 pub mod report;
 pub mod require;
+pub mod role;
 pub mod rollback;
 pub mod settings;
 pub mod stage;
@@ -18,6 +20,7 @@ pub mod trigger;
 
 use super::syntax::{Line, Node, Rule, Word};
 use crate::diagnostic::{Code, Diagnostic};
+use crate::settings::Settings;
 use crate::source::Span;
 
 macro_rules! nouns {
@@ -61,6 +64,8 @@ nouns! {
     Rollback = "rollback", rollback_head, rollback_fact;
     Decision = "decision", decision_head, decision_fact;
     Report = "report", report_head, report_fact;
+    Role = "role", role_head, role_fact;
+    Calendar = "calendar", calendar_head, calendar_fact;
     Test = "test", test_head, test_fact;
 }
 
@@ -164,6 +169,18 @@ pub struct File {
     pub decisions: Vec<decision::Written>,
     /// `report`
     pub reports: Vec<report::Written>,
+    /// `role`
+    pub roles: Vec<role::Written>,
+    /// `calendar`
+    pub calendars: Vec<calendar::Written>,
     /// `test`
     pub tests: Vec<test::Written>,
+}
+
+/// The house with what the pack itself says of people and time.
+pub(crate) fn settle(file: &File, house: Settings, diagnostics: &mut Vec<Diagnostic>) -> Settings {
+    let mut settings = house;
+    role::settle(file, &mut settings, diagnostics);
+    calendar::settle(file, &mut settings, diagnostics);
+    settings
 }

@@ -1,0 +1,83 @@
+//! `role`: somebody who may be told, asked, or decide, where a pack names its own people.
+
+use std::collections::HashMap;
+
+use super::super::expr::whole;
+use super::super::syntax::{Rule, Word};
+use super::{File, Head, Parsed};
+use crate::diagnostic::{Code, Diagnostic, nearest};
+use crate::settings::{Role, Settings};
+use crate::source::Span;
+
+// ── node ──
+
+/// A role as written.
+#[derive(Debug, Clone)]
+pub struct Written {
+    /// Name and reason.
+    pub head: Head,
+    answers_to: Option<Word>,
+    role: Role,
+}
+
+// ── parse ──
+
+pub(crate) fn parse(parsed: Parsed<'_>, faults: &mut Vec<Diagnostic>) -> Written {
+    let quorum = parsed.once(Rule::quorum, "`quorum`", faults).map(|n| match n.child(Rule::number) {
+        Some(number) => whole(&number, 1..=1000, "quorum", faults).unwrap_or(1).to_string(),
+        None => n.only().text().to_owned(),
+    });
+    let answers_to = parsed.once(Rule::answers_to, "`answers to`", faults).map(|n| n.name(0));
+    let role = Role {
+        column: parsed.once(Rule::named_by, "`named by`", faults).map(|n| n.name(0).text.to_string()),
+        quorum,
+        above: answers_to.as_ref().map(|w| w.text.to_string()),
+        decides: parsed.once(Rule::k_decides, "`decides`", faults).is_some(),
+        people: parsed
+            .once(Rule::held_by, "`held by`", faults)
+            .and_then(|n| n.child(Rule::titles).map(|t| t.children().map(|t| t.quoted().text.to_string()).collect()))
+            .unwrap_or_default(),
+    };
+    Written { answers_to, role, head: parsed.head }
+}
+
+// ── check ──
+
+/// Adds the roles of a pack to those of the house. One role has one home.
+pub(crate) fn settle(file: &File, settings: &mut Settings, diagnostics: &mut Vec<Diagnostic>) {
+    if file.roles.is_empty() {
+        return;
+    }
+    let mut roles = settings.roles.take().unwrap_or_default();
+    let mut places: HashMap<&str, Span> = HashMap::new();
+    for written in &file.roles {
+        let name = &written.head.name;
+        let twice = match places.get(&*name.text) {
+            Some(first) => Diagnostic::new(Code::Duplicate, format!("the role `{name}` is declared twice"))
+                .label(name.span, "again here")
+                .label(*first, "first here")
+                .help("keep one of them"),
+            None if roles.contains_key(&*name.text) => {
+                Diagnostic::at(Code::Duplicate, name.span, format!("bylaws.toml names the role `{name}` too"))
+                    .help(format!("keep this block, or `[roles.{name}]` there"))
+            }
+            None => {
+                places.insert(&name.text, name.span);
+                roles.insert(name.text.to_string(), written.role.clone());
+                continue;
+            }
+        };
+        diagnostics.push(twice);
+    }
+    for above in file.roles.iter().filter_map(|r| r.answers_to.as_ref()) {
+        if !roles.contains_key(&*above.text) {
+            diagnostics.push(
+                Diagnostic::at(Code::UnknownParty, above.span, format!("no role is called `{above}`")).help(
+                    nearest(&above.text, roles.keys().map(String::as_str))
+                        .unwrap_or_else(|| format!("add a block `role {above}`")),
+                ),
+            );
+        }
+    }
+    settings.roles = Some(roles);
+}
