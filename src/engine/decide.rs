@@ -490,8 +490,9 @@ impl Tick<'_> {
             forced: forced && self.when != Tri::Yes,
             exhausted: false,
         };
+        // What was judged before a firing began says nothing of how it ends.
         let firing = self.try_again(firing);
-        self.settle(firing);
+        self.memory.state = State::Firing(firing);
     }
 
     // ── firing ──
@@ -526,14 +527,10 @@ impl Tick<'_> {
 
     /// After everything that had to be done is done: whether the firing is over now.
     fn settle(&mut self, firing: Firing) {
-        // What was judged before a firing began says nothing of how it ends.
-        if firing.began != self.now
-            && let Some((word, rest)) = self.outcome()
-        {
+        if let Some((word, rest)) = self.outcome() {
             return self.end(&word, rest);
         }
-        let clears = self.clears() && firing.began != self.now && (!firing.forced || over(&firing).is_some());
-        if clears {
+        if self.clears() && (!firing.forced || over(&firing).is_some()) {
             return self.finish(&firing);
         }
         self.memory.state = State::Firing(firing);
@@ -1198,6 +1195,19 @@ mod tests {
         c.after(1, Tri::No);
         assert_eq!(c.word(), "armed");
         assert_eq!(c.after(1, Tri::Yes), ["fired 1", "ask chairman 0"]);
+    }
+
+    #[test]
+    fn an_answer_in_the_instant_of_the_firing_ends_it_there() {
+        let mut r = rule(vec![choose()]);
+        r.ends = vec![end("accepted", None)];
+        let mut c = course(r);
+        // What held before the firing began does not end it.
+        let judged = Judged { ends: vec![Tri::Yes], ..c.judged(Tri::Yes) };
+        assert_eq!(c.see(&judged), ["fired 1", "ask chairman 0"]);
+        let answers = vec![("chairman".into(), Reply::Chose("b".into()))];
+        let judged = Judged { answers, ends: vec![Tri::Yes], ..c.judged(Tri::Yes) };
+        assert_eq!(c.see(&judged), ["approved 0", "ended accepted"]);
     }
 
     #[test]
