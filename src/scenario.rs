@@ -7,14 +7,14 @@ use jiff::{SignedDuration, Timestamp};
 
 use crate::engine::decide::{Decider, Intent, IntentKind, Judged, Terms, Tri as Known, decide, wakes};
 use crate::engine::judge::{Judge, Outcome, Row, Verdict};
-use crate::engine::memory::{Memory, Reply};
+use crate::engine::memory::{Memory, Reply, Waiting};
 use crate::engine::reading::{Key, Tri};
 use crate::engine::window;
 use crate::lang::expr::{Answer, Checked, ContractId, Expr, ExprKind, Joint, MetricId, ParamId, Relation};
 use crate::lang::item::decision::Who;
 use crate::lang::item::step::{About, Mode, StepKind};
 use crate::lang::item::test::{
-    Action, Expectation, Expected, KeyText, ReplyAnswer, RuleRef as Named, Subject, Table, Test,
+    Action, Expectation, Expected, KeyText, Reply as Given, ReplyAnswer, RuleRef as Named, Subject, Table, Test,
 };
 use crate::lang::item::trigger::{OnDay, Pace, Trigger};
 use crate::lang::pack::Pack;
@@ -24,7 +24,7 @@ use crate::store::read::Unlisted;
 use crate::store::{Store, StoreError, changes, migrate, scratch};
 use crate::tick::{Taken, Tick, take_baseline_of, verdicts};
 use crate::time::{Calendar, Period};
-use crate::value::{Type, Value};
+use crate::value::{Type, Value, listed};
 
 /// No course takes more judgements than this; beyond it a test asks for too much time at once.
 const MOST_TICKS: usize = 50_000;
@@ -286,10 +286,14 @@ impl<'a> Course<'a> {
                     self.fail(span, "there is no such key to answer for");
                     return Ok(());
                 };
-                let asked = self.memory.get(&(rule, key.clone())).and_then(Memory::waiting).is_some();
-                if !asked {
-                    let name = core(self.pack, rule).map_or("", |t| &t.name);
-                    self.fail(span, format!("nobody has been asked about {name}{}", for_key(&key)));
+                let Some(trigger) = core(self.pack, rule) else { return Ok(()) };
+                let about = format!("{}{}", trigger.name, for_key(&key));
+                let Some(waiting) = self.memory.get(&(rule, key.clone())).and_then(Memory::waiting) else {
+                    self.fail(span, format!("nobody has been asked about {about}"));
+                    return Ok(());
+                };
+                if let Some(open) = answers_another(self.pack, trigger, waiting, reply) {
+                    self.fail(span, format!("{about} waits for {open}, and this is no answer to that"));
                     return Ok(());
                 }
                 let answer = match &reply.answer {
@@ -564,9 +568,7 @@ impl<'a> Course<'a> {
             .filter(|(k, _, _)| *k == (rule, key.clone()))
             .map(|(_, role, reply)| (role.clone(), reply.clone()))
             .collect();
-        let mut said: Vec<(Arc<str>, Reply)> =
-            memory.and_then(Memory::firing).map(|f| f.answers.clone()).unwrap_or_default();
-        said.extend(answers.iter().cloned());
+        let said = memory.map(|m| m.said(&answers)).unwrap_or_default();
         let plain = |t: Tri| match t {
             Tri::Yes => Known::Yes,
             Tri::No => Known::No,
@@ -931,7 +933,7 @@ impl<'a> Course<'a> {
                 let others = if all.is_empty() {
                     "nobody was".to_owned()
                 } else {
-                    format!("{} {}", crate::value::listed(&all, "and"), if all.len() == 1 { "was" } else { "were" })
+                    format!("{} {}", listed(&all, "and"), if all.len() == 1 { "was" } else { "were" })
                 };
                 let message = if not {
                     format!("{role} was {did} about {name}{whom}")
@@ -942,6 +944,28 @@ impl<'a> Course<'a> {
             }
         }
     }
+}
+
+/// The question that is open, in words, where an answer is one to another question.
+fn answers_another(pack: &Pack, trigger: &Trigger, waiting: &Waiting, reply: &Given) -> Option<String> {
+    let about = waiting.step.and_then(|i| trigger.steps.get(i)).and_then(|step| match &step.kind {
+        StepKind::Ask(ask) => Some(&ask.about),
+        _ => None,
+    });
+    let (fits, open) = match (about, &reply.answer) {
+        (Some(About::Choice { words, .. }), answer) => {
+            let fits = matches!(answer, ReplyAnswer::Chooses(word) if words.contains(word));
+            (fits, format!("a choice of {}", listed(words, "or")))
+        }
+        (Some(About::Approval { of: Some(of), .. }), answer) => {
+            let fits = !matches!(answer, ReplyAnswer::Chooses(_)) && reply.noun.is_none_or(|noun| noun == *of);
+            (fits, format!("approval of the {}", pack.row_word(Relation::Contract(*of))))
+        }
+        (Some(About::Approval { of: None, .. }) | None, answer) => {
+            (!matches!(answer, ReplyAnswer::Chooses(_)) && reply.noun.is_none(), "approval".to_owned())
+        }
+    };
+    (!fits).then_some(open)
 }
 
 struct Found {
@@ -1059,5 +1083,92 @@ pub fn next_due(
             }
             None
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::compile::compile_text;
+
+    const RULES: &str = "\
+contract ventures, each a venture
+  because \"Ours.\"
+  one row per id
+  id      id
+  status  one of active, paused or sunset
+
+decision ends, about a venture
+  because \"Both decide.\"
+  chairman and board
+
+trigger sunset \"To be ended\", per venture
+  because \"It costs.\"
+  when status is paused
+  check daily
+  ask for approval of the venture, answer within 3 days, else hold
+  ask chairman to choose sale or closure, answer within 3 days, else hold
+  ask board to choose sale or closure, answer within 3 days, else hold
+  end as kept when chairman refused
+  end as given when board chose sale
+  end as sold when chairman chose sale
+
+test \"T\"
+  now is 2026-03-02 09:00
+  given ventures
+    id  status
+    a   paused
+  expect sunset is firing for a
+";
+
+    /// What fails of a course that goes on from a venture whose end was asked for.
+    fn failures(lines: &[&str]) -> Vec<String> {
+        let lines: String = lines.iter().map(|line| format!("  {line}\n")).collect();
+        let compiled = compile_text(&[("a.bylaw", &format!("{RULES}{lines}"))], None);
+        let pack = compiled.pack.unwrap_or_else(|| panic!("{:?}", compiled.diagnostics));
+        let bench = Bench::new(&pack).expect("tables");
+        run(&pack, &bench, 0).expect("a course").into_iter().map(|f| f.message).collect()
+    }
+
+    const NOTHING: [String; 0] = [];
+
+    #[test]
+    fn the_first_word_of_a_role_counts() {
+        let said = [
+            "chairman approves the venture of sunset for a",
+            "chairman refuses the venture of sunset for a",
+            "expect sunset is firing for a",
+        ];
+        assert_eq!(failures(&said), NOTHING);
+        assert_eq!(failures(&[&said[1..2], &["expect sunset is resting for a"]].concat()), NOTHING);
+    }
+
+    #[test]
+    fn who_was_not_asked_has_said_nothing() {
+        let said = [
+            "chairman and board approves the venture of sunset for a",
+            "board chooses sale about sunset for a",
+            "expect sunset is firing for a",
+            "chairman chooses sale about sunset for a",
+            "expect sunset is resting for a",
+        ];
+        assert_eq!(failures(&said), NOTHING);
+    }
+
+    #[test]
+    fn an_answer_is_one_to_the_question_that_is_open() {
+        assert_eq!(
+            failures(&["chairman chooses sale about sunset for a"]),
+            ["sunset for a waits for approval of the venture, and this is no answer to that"]
+        );
+        let said = [
+            "chairman and board approves the venture of sunset for a",
+            "chairman refuses the venture of sunset for a",
+            "expect sunset is firing for a",
+        ];
+        assert_eq!(
+            failures(&said),
+            ["sunset for a waits for a choice of sale or closure, and this is no answer to that"]
+        );
     }
 }

@@ -76,7 +76,7 @@ pub struct Judged {
     /// How far the rule may go.
     pub mode: Mode,
     /// Answers that have come in since the last judgement, to the question that is open. Conditions that speak of
-    /// answers are judged with these and with those the firing remembers.
+    /// answers are judged with [`Memory::said`].
     pub answers: Vec<(Arc<str>, Reply)>,
     /// Another rule fires this one now.
     pub fired_by: bool,
@@ -574,14 +574,7 @@ impl Tick<'_> {
     fn take_answers(&mut self, firing: &mut Firing) -> Answered {
         let quiet = self.quiet();
         let Phase::Waiting(waiting) = &mut firing.phase else { return Answered::Open };
-        for (role, reply) in &self.judged.answers {
-            let asked = waiting.roles.contains(role) || waiting.above.contains(role);
-            // The first word counts; who wants another outcome overrides.
-            if asked && !waiting.answers.iter().any(|(r, _)| r == role) {
-                waiting.answers.push((role.clone(), reply.clone()));
-                firing.answers.push((role.clone(), reply.clone()));
-            }
-        }
+        firing.answers.extend(waiting.hear(&self.judged.answers));
         if quiet {
             return Answered::Open;
         }
