@@ -1,11 +1,11 @@
 //! Tests of rules: a database of their own, a clock that only their lines move, and the daemon's own judge.
 
-use std::collections::{BTreeMap, HashMap, HashSet};
+use std::collections::{BTreeMap, HashMap, HashSet, VecDeque};
 use std::sync::Arc;
 
 use jiff::{SignedDuration, Timestamp};
 
-use crate::engine::decide::{Decider, Intent, IntentKind, Judged, Terms, Tri as Known, decide, wakes};
+use crate::engine::decide::{Decider, Intent, IntentKind, Judged, Terms, Tri as Known, decide, fire, wakes};
 use crate::engine::judge::{Judge, Outcome, Row, Verdict};
 use crate::engine::memory::{Memory, Reply, Waiting};
 use crate::engine::reading::{Key, Tri};
@@ -488,13 +488,9 @@ impl<'a> Course<'a> {
         let pack = self.pack;
         let param = move |id: ParamId| overrides.get(&id).cloned().unwrap_or_else(|| pack.param(id).clone());
         let judge = Judge::new(pack, &taken.plan, &taken.readings, &param);
-        let mut queue: Vec<(RuleRef, Option<Key>)> = rules.iter().map(|r| (*r, None)).collect();
-        let mut rounds = 0;
-        while let Some((rule, fired)) = queue.pop() {
-            rounds += 1;
-            if rounds > 10_000 {
-                break;
-            }
+        let calendar = &pack.settings.calendar;
+        let mut fires: VecDeque<RuleKey> = VecDeque::new();
+        for rule in rules.iter().copied() {
             let Some(trigger) = core(pack, rule) else { continue };
             let mut keys: Vec<(Key, Option<u32>)> = match trigger.grain {
                 None => vec![(Arc::new([]), None)],
@@ -506,57 +502,62 @@ impl<'a> Course<'a> {
                     .collect(),
             };
             // Keys that were there and are gone end their firings.
-            for ((known, key), _) in self.memory.iter().filter(|((r, _), _)| *r == rule) {
+            for ((_, key), _) in self.memory.iter().filter(|((r, _), _)| *r == rule) {
                 if !keys.iter().any(|(k, _)| k == key) {
                     keys.push((key.clone(), None));
                 }
-                let _ = known;
-            }
-            if let Some(only) = &fired {
-                keys.retain(|(key, _)| only.is_empty() || key == only || trigger.grain.is_none());
             }
             for (key, number) in keys {
-                let present = trigger.grain.is_none() || number.is_some();
-                let judged = self.judged(&judge, trigger, rule, &key, number, present, fired.is_some());
                 let Some(terms) = self.terms(trigger) else { continue };
+                let judged = self.judged(&judge, trigger, rule, &key, number);
                 let memory = self.memory.get(&(rule, key.clone())).cloned().unwrap_or_default();
-                let (after, intents) = decide(trigger, &terms, &memory, &judged, now, &pack.settings.calendar);
-                self.memory.insert((rule, key.clone()), after);
+                let decided = decide(trigger, &terms, &memory, &judged, now, calendar);
                 self.replies.retain(|(k, _, _)| *k != (rule, key.clone()));
-                for intent in intents {
-                    if let (IntentKind::Step, Some(step)) = (&intent.kind, intent.step)
-                        && let Some(StepKind::Fire(target)) = trigger.steps.get(step).map(|s| &s.kind)
-                        && self.relevant.contains(&RuleRef::Trigger(*target))
-                    {
-                        queue.push((RuleRef::Trigger(*target), Some(key.clone())));
-                    }
-                    self.log.push(((rule, key.clone()), intent));
-                }
+                self.keep((rule, key), trigger, decided, &mut fires);
             }
-            if fired.is_none()
-                && let Some(due) = self.next_due(trigger, now)
-            {
-                self.due.insert(rule, due);
-            } else if fired.is_none() {
-                self.due.insert(rule, Timestamp::MAX);
-            }
+            self.due.insert(rule, self.next_due(trigger, now).unwrap_or(Timestamp::MAX));
+        }
+        // What others fire begins after every rule had its own verdict, so that none has two and no order matters.
+        while let Some((rule, key)) = fires.pop_front() {
+            let Some(trigger) = core(pack, rule) else { continue };
+            let number = trigger.grain.and_then(|grain| {
+                judge.keys(grain, MomentId::NOW).unwrap_or_default().into_iter().find(|n| judge.key(grain, *n) == key)
+            });
+            let Some(terms) = self.terms(trigger) else { continue };
+            let judged = self.judged(&judge, trigger, rule, &key, number);
+            let memory = self.memory.get(&(rule, key.clone())).cloned().unwrap_or_default();
+            let decided = fire(trigger, &terms, &memory, &judged, now, calendar);
+            self.keep((rule, key), trigger, decided, &mut fires);
         }
         drop(judge);
         self.taken = None;
         Ok(())
     }
 
-    #[allow(clippy::too_many_arguments)]
-    fn judged(
-        &self,
-        judge: &Judge<'_>,
+    /// Remembers what was decided, and which rules it fires: of the same noun for the same key, else of the portfolio.
+    fn keep(
+        &mut self,
+        of: RuleKey,
         trigger: &Trigger,
-        rule: RuleRef,
-        key: &Key,
-        number: Option<u32>,
-        present: bool,
-        fired_by: bool,
-    ) -> Judged {
+        (after, intents): (Memory, Vec<Intent>),
+        fires: &mut VecDeque<RuleKey>,
+    ) {
+        self.memory.insert(of.clone(), after);
+        for intent in intents {
+            if let (IntentKind::Step, Some(step)) = (&intent.kind, intent.step)
+                && let Some(StepKind::Fire(target)) = trigger.steps.get(step).map(|s| &s.kind)
+                && let target = RuleRef::Trigger(*target)
+                && self.relevant.contains(&target)
+            {
+                let of_portfolio = core(self.pack, target).is_some_and(|t| t.grain.is_none());
+                fires.push_back((target, if of_portfolio { Arc::new([]) } else { of.1.clone() }));
+            }
+            self.log.push((of.clone(), intent));
+        }
+    }
+
+    fn judged(&self, judge: &Judge<'_>, trigger: &Trigger, rule: RuleRef, key: &Key, number: Option<u32>) -> Judged {
+        let present = trigger.grain.is_none() || number.is_some();
         let rows: Vec<Row> = match (trigger.grain, number) {
             (Some(grain), Some(number)) => vec![Row::of(grain, number)],
             _ => Vec::new(),
@@ -594,7 +595,6 @@ impl<'a> Course<'a> {
         judged.key_present = present;
         judged.runs = runs;
         judged.answers = answers;
-        judged.fired_by = fired_by;
         judged.idle = SignedDuration::ZERO;
         judged.decision = self.decision(trigger, memory);
         judged
@@ -1123,8 +1123,12 @@ test \"T\"
 
     /// What fails of a course that goes on from a venture whose end was asked for.
     fn failures(lines: &[&str]) -> Vec<String> {
+        failures_of(RULES, lines)
+    }
+
+    fn failures_of(rules: &str, lines: &[&str]) -> Vec<String> {
         let lines: String = lines.iter().map(|line| format!("  {line}\n")).collect();
-        let compiled = compile_text(&[("a.bylaw", &format!("{RULES}{lines}"))], None);
+        let compiled = compile_text(&[("a.bylaw", &format!("{rules}{lines}"))], None);
         let pack = compiled.pack.unwrap_or_else(|| panic!("{:?}", compiled.diagnostics));
         let bench = Bench::new(&pack).expect("tables");
         run(&pack, &bench, 0).expect("a course").into_iter().map(|f| f.message).collect()
@@ -1170,5 +1174,80 @@ test \"T\"
             failures(&said),
             ["sunset for a waits for a choice of sale or closure, and this is no answer to that"]
         );
+    }
+
+    /// A rule that fires two others, one of its noun and one of the portfolio, in every order in which they can stand.
+    fn fired(pace: &str, mode: &str, lines: &[&str]) -> Vec<String> {
+        let caller = format!(
+            "trigger caller \"Calls\", per venture\n  because \"It calls.\"\n  when status is paused\n  check {pace}\n  \
+             mode auto\n  fire called\n  fire whole\n\n"
+        );
+        let called = |name: &str, per: &str, when: &str| {
+            format!(
+                "trigger {name} \"Called\"{per}\n  because \"It is called.\"\n  when {when}\n  check {pace}\n  \
+                 once within 10 days\n  mode {mode}\n  tell chairman\n\n"
+            )
+        };
+        let called = [
+            called("called", ", per venture", "status is sunset"),
+            called("whole", "", "there is a venture where status is sunset"),
+        ]
+        .concat();
+        let head = "contract ventures, each a venture\n  because \"Ours.\"\n  one row per id\n  id      id\n  \
+                    status  one of active, paused or sunset\n\n";
+        let test = "test \"T\"\n  now is 2026-03-02 09:00\n  given ventures\n    id  status\n    a   paused\n    \
+                    b   active\n    c   paused\n";
+        let [one, other] = [format!("{caller}{called}"), format!("{called}{caller}")]
+            .map(|rules| failures_of(&format!("{head}{rules}{test}"), lines));
+        assert_eq!(one, other, "the order of rules matters");
+        one
+    }
+
+    const ONCE: [&str; 6] = [
+        "expect called is firing for a",
+        "expect called is armed for b",
+        "expect called fired 2 times",
+        "expect whole is firing",
+        "expect whole fired 1 time",
+        "expect chairman was told about called for c",
+    ];
+
+    #[test]
+    fn what_is_fired_begins_for_the_same_key_or_for_the_portfolio() {
+        for pace in ["daily at 07:00", "on change", "monthly"] {
+            assert_eq!(fired(pace, "assisted", &ONCE), NOTHING, "{pace}");
+        }
+    }
+
+    #[test]
+    fn what_was_fired_is_over_when_its_steps_are_and_its_condition_does_not_hold() {
+        let later = ["after 1 day", "expect called is cooling for a", "expect called fired 2 times"];
+        assert_eq!(fired("daily at 07:00", "assisted", &[&ONCE[..], &later].concat()), NOTHING);
+    }
+
+    #[test]
+    fn it_begins_inside_its_cooldown() {
+        let lines = [
+            "after 1 day",
+            "write ventures",
+            "  id  status",
+            "  a   active",
+            "after 1 day",
+            "expect called is cooling for a",
+            "expect caller is armed for a",
+            "write ventures",
+            "  id  status",
+            "  a   paused",
+            "after 1 day",
+            "expect called is firing for a",
+            "expect called fired 2 times for a",
+        ];
+        assert_eq!(fired("daily at 07:00", "assisted", &lines), NOTHING);
+    }
+
+    #[test]
+    fn in_manual_mode_it_begins_only_by_itself() {
+        let lines = ["expect called fired 0 times", "expect called is armed for a", "expect whole fired 0 times"];
+        assert_eq!(fired("daily at 07:00", "manual", &lines), NOTHING);
     }
 }
