@@ -13,7 +13,7 @@ use std::collections::hash_map::Entry;
 use jiff::civil::{Date, Time};
 use jiff::{SignedDuration, Timestamp, ToSpan as _};
 use rusqlite::types::Value;
-use rusqlite::{Transaction, params_from_iter};
+use rusqlite::{Connection, params_from_iter};
 
 use crate::lang::item::contract::Contract;
 use crate::lang::pack::Pack;
@@ -122,12 +122,12 @@ fn live_through(store: &mut Store, mut writes: &[Write]) -> Result<(), StoreErro
 }
 
 /// Runs each statement, prepared once.
-fn put(tx: &Transaction<'_>, writes: &[Write]) -> rusqlite::Result<()> {
+fn put(conn: &Connection, writes: &[Write]) -> rusqlite::Result<()> {
     let mut prepared = HashMap::new();
     for write in writes {
         let statement = match prepared.entry(write.what.name()) {
             Entry::Occupied(found) => found.into_mut(),
-            Entry::Vacant(free) => free.insert(tx.prepare(&write.what.sql())?),
+            Entry::Vacant(free) => free.insert(conn.prepare(&write.what.sql())?),
         };
         statement.execute(params_from_iter(&write.values))?;
     }

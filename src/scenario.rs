@@ -28,6 +28,8 @@ use crate::value::{Type, Value, listed};
 
 /// No course takes more judgements than this; beyond it a test asks for too much time at once.
 const MOST_TICKS: usize = 50_000;
+/// So many statements stay prepared from test to test: about as many as a pack of this size has scans.
+const KEPT_STATEMENTS: usize = 2_000;
 
 /// What a test found to be otherwise.
 #[derive(Debug, Clone)]
@@ -41,39 +43,42 @@ pub struct Failure {
 /// A rule in the course of a test.
 type RuleKey = (RuleRef, Key);
 
-/// An empty database with the tables of a pack, from which every test gets its own.
+/// An empty database with the tables of a pack. Every test finds it empty, for what a test does is undone.
 pub struct Bench {
-    template: Store,
+    store: Store,
 }
 
 impl Bench {
     /// Makes the tables of a pack's contracts.
     pub fn new(pack: &Pack) -> Result<Bench, StoreError> {
-        let mut template = Store::in_memory()?;
-        migrate::migrate(&mut template, &[], beginning())?;
+        let mut store = Store::in_memory()?;
+        store.keep_prepared(KEPT_STATEMENTS);
+        migrate::migrate(&mut store, &[], beginning())?;
         let tables: Vec<&crate::lang::item::contract::Contract> =
             pack.contracts.iter().filter(|c| c.is_table()).collect();
-        scratch::create_tables(&mut template, &tables)?;
-        changes::install_change_log(&mut template, &tables, beginning())?;
-        Ok(Bench { template })
+        scratch::create_tables(&mut store, &tables)?;
+        changes::install_change_log(&mut store, &tables, beginning())?;
+        Ok(Bench { store })
     }
 }
 
 /// Runs one test of a pack. `Err` is a fault of the test's own database, which is the program's.
-pub fn run(pack: &Pack, bench: &Bench, index: usize) -> Result<Vec<Failure>, StoreError> {
+pub fn run(pack: &Pack, bench: &mut Bench, index: usize) -> Result<Vec<Failure>, StoreError> {
     let chain = chain(pack, index);
-    let mut course = Course::new(pack, bench, &chain)?;
-    for (i, test) in chain.iter().enumerate() {
-        let own = i + 1 == chain.len();
-        for (span, action) in &test.actions {
-            // What an earlier test expects is told by that test.
-            if own || !matches!(action, Action::Expect(_)) {
-                course.act(*span, action)?;
+    bench.store.undone(|store| {
+        let mut course = Course::new(pack, store, &chain);
+        for (i, test) in chain.iter().enumerate() {
+            let own = i + 1 == chain.len();
+            for (span, action) in &test.actions {
+                // What an earlier test expects is told by that test.
+                if own || !matches!(action, Action::Expect(_)) {
+                    course.act(*span, action)?;
+                }
             }
         }
-    }
-    course.settle()?;
-    Ok(course.failures)
+        course.settle()?;
+        Ok(course.failures)
+    })
 }
 
 /// The tests it goes on with, the first of all first.
@@ -93,7 +98,7 @@ type References = (ContractId, Span, Vec<(u32, String)>);
 
 struct Course<'a> {
     pack: &'a Pack,
-    store: Store,
+    store: &'a mut Store,
     now: Option<Timestamp>,
     overrides: HashMap<ParamId, Value>,
     given: HashMap<ContractId, HashSet<u32>>,
@@ -107,7 +112,6 @@ struct Course<'a> {
     relevant: Vec<RuleRef>,
     due: HashMap<RuleRef, Timestamp>,
     dirty: bool,
-    taken: Option<Taken>,
     failures: Vec<Failure>,
 }
 
@@ -172,9 +176,8 @@ fn relevant(pack: &Pack, chain: &[&Test]) -> Vec<RuleRef> {
 }
 
 impl<'a> Course<'a> {
-    fn new(pack: &'a Pack, bench: &Bench, chain: &[&Test]) -> Result<Course<'a>, StoreError> {
-        let store = bench.template.copy()?;
-        Ok(Course {
+    fn new(pack: &'a Pack, store: &'a mut Store, chain: &[&Test]) -> Course<'a> {
+        Course {
             pack,
             store,
             now: None,
@@ -189,9 +192,8 @@ impl<'a> Course<'a> {
             relevant: relevant(pack, chain),
             due: HashMap::new(),
             dirty: true,
-            taken: None,
             failures: Vec::new(),
-        })
+        }
     }
 
     fn fail(&mut self, span: Span, message: impl Into<String>) {
@@ -217,9 +219,9 @@ impl<'a> Course<'a> {
                 self.dirty = true;
             }
             Action::Given(table) => {
-                let head = changes::log_head(&self.store)?;
+                let head = changes::log_head(self.store)?;
                 self.put(table, false)?;
-                changes::restamp(&mut self.store, head, beginning())?;
+                changes::restamp(self.store, head, beginning())?;
                 let columns = table.rows.iter().map(|(span, cells)| {
                     let refs = table.columns.iter().zip(cells).filter_map(|(c, v)| match v {
                         Some(Value::Text(text)) => Some((*c, text.to_string())),
@@ -231,21 +233,21 @@ impl<'a> Course<'a> {
             }
             Action::Write(table) => {
                 self.settle()?;
-                let head = changes::log_head(&self.store)?;
+                let head = changes::log_head(self.store)?;
                 self.put(table, true)?;
                 let at = self.time();
-                changes::restamp(&mut self.store, head, at)?;
+                changes::restamp(self.store, head, at)?;
             }
             Action::Remove(table) => {
                 self.settle()?;
-                let head = changes::log_head(&self.store)?;
+                let head = changes::log_head(self.store)?;
                 let contract = self.pack.contract(table.contract);
                 for (_, cells) in &table.rows {
                     let known: Vec<(u32, &Value)> = table.columns.iter().copied().zip(cells.iter().flatten()).collect();
-                    scratch::delete(&mut self.store, contract, &known)?;
+                    scratch::delete(self.store, contract, &known)?;
                 }
                 let at = self.time();
-                changes::restamp(&mut self.store, head, at)?;
+                changes::restamp(self.store, head, at)?;
                 self.dirty = true;
             }
             Action::Set { param, value } => {
@@ -322,7 +324,7 @@ impl<'a> Course<'a> {
         let silent: HashSet<u32> = (0..contract.columns.len() as u32).filter(|c| !listed.contains(c)).collect();
         self.unlisted.insert(table.contract, silent);
         for (_, cells) in &table.rows {
-            scratch::put(&mut self.store, contract, &table.columns, cells, replace)?;
+            scratch::put(self.store, contract, &table.columns, cells, replace)?;
         }
         self.dirty = true;
         Ok(())
@@ -334,7 +336,7 @@ impl<'a> Course<'a> {
             for (column, text) in cells {
                 let column = &self.pack.contract(contract).columns[column as usize];
                 let Some(target) = column.refers.map(|t| self.pack.contract(t)) else { continue };
-                if target.is_table() && !scratch::exists(&self.store, target, &text)? {
+                if target.is_table() && !scratch::exists(self.store, target, &text)? {
                     let message = format!("`{}` is {text}, and no {} {text} is given", column.name, target.row_word());
                     self.fail(span, message);
                 }
@@ -353,17 +355,9 @@ impl<'a> Course<'a> {
             let takes = self.pack.stages.iter().any(|s| s.number == stage && s.takes_baseline);
             let at = self.time();
             if takes {
-                take_baseline_of(
-                    &mut self.store,
-                    self.pack,
-                    Some(&stage),
-                    at,
-                    "test",
-                    &self.overrides,
-                    &self.unlisted,
-                )?;
+                take_baseline_of(self.store, self.pack, Some(&stage), at, "test", &self.overrides, &self.unlisted)?;
             } else {
-                scratch::enter(&mut self.store, &stage, at)?;
+                scratch::enter(self.store, &stage, at)?;
             }
         }
         let now = self.time();
@@ -415,11 +409,9 @@ impl<'a> Course<'a> {
             let Some(at) = next else {
                 self.now = Some(to);
                 self.dirty = true;
-                self.taken = None;
                 return self.settle();
             };
             self.now = Some(at);
-            self.taken = None;
             let rules: Vec<RuleRef> = self
                 .relevant
                 .iter()
@@ -461,7 +453,7 @@ impl<'a> Course<'a> {
             unlisted: &self.unlisted,
             by_rows: false,
         };
-        tick.take(&self.store)
+        tick.take(self.store)
     }
 
     /// Judges rules at the present moment and decides what they do.
@@ -529,8 +521,6 @@ impl<'a> Course<'a> {
             let decided = fire(trigger, &terms, &memory, &judged, now, calendar);
             self.keep((rule, key), trigger, decided, &mut fires);
         }
-        drop(judge);
-        self.taken = None;
         Ok(())
     }
 
@@ -688,7 +678,7 @@ impl<'a> Course<'a> {
             }
             Expectation::EqualsBaseline(contract) => {
                 let contract = self.pack.contract(*contract);
-                match scratch::differs_from_baseline(&self.store, contract)? {
+                match scratch::differs_from_baseline(self.store, contract)? {
                     None => {}
                     Some(how) => self.fail(span, format!("`{}` does not equal the baseline: {how}", contract.name)),
                 }
@@ -1130,8 +1120,8 @@ test \"T\"
         let lines: String = lines.iter().map(|line| format!("  {line}\n")).collect();
         let compiled = compile_text(&[("a.bylaw", &format!("{rules}{lines}"))], None);
         let pack = compiled.pack.unwrap_or_else(|| panic!("{:?}", compiled.diagnostics));
-        let bench = Bench::new(&pack).expect("tables");
-        run(&pack, &bench, 0).expect("a course").into_iter().map(|f| f.message).collect()
+        let mut bench = Bench::new(&pack).expect("tables");
+        run(&pack, &mut bench, 0).expect("a course").into_iter().map(|f| f.message).collect()
     }
 
     const NOTHING: [String; 0] = [];
