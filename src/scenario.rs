@@ -1240,4 +1240,40 @@ test \"T\"
         let lines = ["expect called fired 0 times", "expect called is armed for a", "expect whole fired 0 times"];
         assert_eq!(fired("daily at 07:00", "manual", &lines), NOTHING);
     }
+
+    #[test]
+    fn a_metric_of_each_row_over_its_own_table_takes_that_row() {
+        let rules = "\
+contract ventures, each a venture
+  because \"Ours.\"
+  one row per id
+  dated by seen_on
+  id       id
+  status   one of active or sunset
+  revenue  money
+  seen_on  date
+  fresh within 2 days per venture, stale after 7 days
+
+metric revenue per venture = sum of revenue in ventures
+metric newest per venture = latest revenue in ventures
+metric active per venture = count of ventures where status is active
+
+test \"T\"
+  now is 2026-03-02 09:00
+  given ventures
+    id  status  revenue  seen_on
+    a   active  $100     2026-03-01
+    b   sunset  $7       2026-03-01
+    c   active  $9       2026-01-01
+";
+        let lines = [
+            "expect revenue of a is $100",
+            "expect revenue of b is $7",
+            "expect newest of b is $7",
+            "expect active of a is 1",
+            "expect active of b is 0",
+            "expect revenue of c is unknown",
+        ];
+        assert_eq!(failures_of(rules, &lines), NOTHING);
+    }
 }
