@@ -15,6 +15,7 @@ use jiff::{SignedDuration, Timestamp, ToSpan as _};
 use rusqlite::types::Value;
 use rusqlite::{Connection, params_from_iter};
 
+use crate::chance::Chance;
 use crate::lang::item::contract::Contract;
 use crate::lang::pack::Pack;
 use crate::store::{ErrorKind, Store, StoreError, changes, migrate};
@@ -360,32 +361,6 @@ macro_rules! row {
     ($($value:expr),+ $(,)?) => { vec![$($crate::demo::Stored::stored($value)),+] };
 }
 pub(crate) use row;
-
-// ── chance ──
-
-/// Chance that repeats itself (splitmix64). Each part of the story has its own, so that one can grow without moving
-/// the others.
-struct Chance(u64);
-
-impl Chance {
-    fn of(part: &str) -> Chance {
-        Chance(part.bytes().fold(0x5eed_0039, |seed, b| seed.wrapping_mul(0x0100_0000_01b3) ^ u64::from(b)))
-    }
-
-    fn next(&mut self) -> u64 {
-        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let mut z = self.0;
-        z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-        z ^ (z >> 31)
-    }
-
-    /// A number from the one to the other, both included.
-    fn between(&mut self, low: i64, high: i64) -> i64 {
-        let width = high.abs_diff(low).saturating_add(1);
-        low.saturating_add_unsigned(self.next() % width)
-    }
-}
 
 #[cfg(test)]
 mod tests {

@@ -160,7 +160,7 @@ pub fn shifted_metrics(pack: &Pack) -> Vec<MetricId> {
 
 /// The contracts whose rows a rollback would restore.
 pub fn restored_contracts(pack: &Pack) -> Vec<ContractId> {
-    let steps = pack.rollbacks.iter().flat_map(|r| &r.core.steps).chain(pack.triggers.iter().flat_map(|t| &t.steps));
+    let steps = pack.with_lifecycle().flat_map(|rule| &rule.steps);
     let mut found: Vec<ContractId> = steps.filter_map(|s| s.restores()).collect();
     found.sort_unstable();
     found.dedup();
