@@ -92,6 +92,7 @@ fn what_a_change_log_kept_is_read() {
     let shown = of(&folder, "baseline show --db p.db");
     let line = "revenue_of_venture of borealis: unknown: borealis: `revenue` of borealis in `ventures` is missing";
     assert!(shown.out.starts_with("baseline of 2026-01-15") && shown.out.contains(line), "{}", shown.told());
+    assert!(shown.out.contains("portfolio_revenue: unknown: 1 of 2 ventures is unknown"), "{}", shown.told());
 }
 
 #[test]
