@@ -13,8 +13,9 @@ use std::collections::hash_map::Entry;
 use jiff::civil::{Date, Time};
 use jiff::{SignedDuration, Timestamp, ToSpan as _};
 use rusqlite::types::Value;
-use rusqlite::{Transaction, params_from_iter};
+use rusqlite::{Connection, params_from_iter};
 
+use crate::chance::Chance;
 use crate::lang::item::contract::Contract;
 use crate::lang::pack::Pack;
 use crate::store::{ErrorKind, Store, StoreError, changes, migrate};
@@ -122,12 +123,12 @@ fn live_through(store: &mut Store, mut writes: &[Write]) -> Result<(), StoreErro
 }
 
 /// Runs each statement, prepared once.
-fn put(tx: &Transaction<'_>, writes: &[Write]) -> rusqlite::Result<()> {
+fn put(conn: &Connection, writes: &[Write]) -> rusqlite::Result<()> {
     let mut prepared = HashMap::new();
     for write in writes {
         let statement = match prepared.entry(write.what.name()) {
             Entry::Occupied(found) => found.into_mut(),
-            Entry::Vacant(free) => free.insert(tx.prepare(&write.what.sql())?),
+            Entry::Vacant(free) => free.insert(conn.prepare(&write.what.sql())?),
         };
         statement.execute(params_from_iter(&write.values))?;
     }
@@ -360,32 +361,6 @@ macro_rules! row {
     ($($value:expr),+ $(,)?) => { vec![$($crate::demo::Stored::stored($value)),+] };
 }
 pub(crate) use row;
-
-// ── chance ──
-
-/// Chance that repeats itself (splitmix64). Each part of the story has its own, so that one can grow without moving
-/// the others.
-struct Chance(u64);
-
-impl Chance {
-    fn of(part: &str) -> Chance {
-        Chance(part.bytes().fold(0x5eed_0039, |seed, b| seed.wrapping_mul(0x0100_0000_01b3) ^ u64::from(b)))
-    }
-
-    fn next(&mut self) -> u64 {
-        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let mut z = self.0;
-        z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-        z ^ (z >> 31)
-    }
-
-    /// A number from the one to the other, both included.
-    fn between(&mut self, low: i64, high: i64) -> i64 {
-        let width = high.abs_diff(low).saturating_add(1);
-        low.saturating_add_unsigned(self.next() % width)
-    }
-}
 
 #[cfg(test)]
 mod tests {

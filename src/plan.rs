@@ -90,6 +90,13 @@ pub struct GroupScan {
     pub measures: Vec<Measure>,
 }
 
+impl GroupScan {
+    /// Whether each row has a group: that of the portfolio is one for all.
+    pub fn is_keyed(&self) -> bool {
+        !self.hops.is_empty() || self.grain == Some(Relation::Contract(self.contract))
+    }
+}
+
 /// Where the measures of an aggregate are found.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct GroupUse {
@@ -566,8 +573,11 @@ impl Planner<'_> {
         // Where volume is promised, every closed period must have rows: the rows know, their sum does not.
         let counted_by_period =
             matches!(&a.window, Some(w) if matches!(w.kind, WindowKind::LastClosed(..))) && !shape.volume.is_empty();
-        if self.known.dirty.contains(&contract)
+        // Rows of the key's own table are read for the key already.
+        let own = hops.is_empty() && grain.is_some();
+        if own
             || counted_by_period
+            || self.known.dirty.contains(&contract)
             || matches!(grain, Some(Relation::Pairs(_)))
             || !self.path_is_clean(contract, hops)
         {

@@ -1,20 +1,20 @@
 //! Tests of rules: a database of their own, a clock that only their lines move, and the daemon's own judge.
 
-use std::collections::{BTreeMap, HashMap, HashSet};
+use std::collections::{BTreeMap, HashMap, HashSet, VecDeque};
 use std::sync::Arc;
 
 use jiff::{SignedDuration, Timestamp};
 
-use crate::engine::decide::{Decider, Intent, IntentKind, Judged, Terms, Tri as Known, decide, wakes};
+use crate::engine::decide::{Decider, Intent, IntentKind, Judged, Terms, Tri as Known, decide, fire, wakes};
 use crate::engine::judge::{Judge, Outcome, Row, Verdict};
-use crate::engine::memory::{Memory, Reply};
+use crate::engine::memory::{Memory, Reply, Waiting};
 use crate::engine::reading::{Key, Tri};
 use crate::engine::window;
 use crate::lang::expr::{Answer, Checked, ContractId, Expr, ExprKind, Joint, MetricId, ParamId, Relation};
 use crate::lang::item::decision::Who;
 use crate::lang::item::step::{About, Mode, StepKind};
 use crate::lang::item::test::{
-    Action, Expectation, Expected, KeyText, ReplyAnswer, RuleRef as Named, Subject, Table, Test,
+    Action, Expectation, Expected, KeyText, Reply as Given, ReplyAnswer, RuleRef as Named, Subject, Table, Test,
 };
 use crate::lang::item::trigger::{OnDay, Pace, Trigger};
 use crate::lang::pack::Pack;
@@ -24,10 +24,12 @@ use crate::store::read::Unlisted;
 use crate::store::{Store, StoreError, changes, migrate, scratch};
 use crate::tick::{Taken, Tick, take_baseline_of, verdicts};
 use crate::time::{Calendar, Period};
-use crate::value::{Type, Value};
+use crate::value::{Type, Value, listed};
 
 /// No course takes more judgements than this; beyond it a test asks for too much time at once.
 const MOST_TICKS: usize = 50_000;
+/// So many statements stay prepared from test to test: about as many as a pack of this size has scans.
+const KEPT_STATEMENTS: usize = 2_000;
 
 /// What a test found to be otherwise.
 #[derive(Debug, Clone)]
@@ -41,39 +43,42 @@ pub struct Failure {
 /// A rule in the course of a test.
 type RuleKey = (RuleRef, Key);
 
-/// An empty database with the tables of a pack, from which every test gets its own.
+/// An empty database with the tables of a pack. Every test finds it empty, for what a test does is undone.
 pub struct Bench {
-    template: Store,
+    store: Store,
 }
 
 impl Bench {
     /// Makes the tables of a pack's contracts.
     pub fn new(pack: &Pack) -> Result<Bench, StoreError> {
-        let mut template = Store::in_memory()?;
-        migrate::migrate(&mut template, &[], beginning())?;
+        let mut store = Store::in_memory()?;
+        store.keep_prepared(KEPT_STATEMENTS);
+        migrate::migrate(&mut store, &[], beginning())?;
         let tables: Vec<&crate::lang::item::contract::Contract> =
             pack.contracts.iter().filter(|c| c.is_table()).collect();
-        scratch::create_tables(&mut template, &tables)?;
-        changes::install_change_log(&mut template, &tables, beginning())?;
-        Ok(Bench { template })
+        scratch::create_tables(&mut store, &tables)?;
+        changes::install_change_log(&mut store, &tables, beginning())?;
+        Ok(Bench { store })
     }
 }
 
 /// Runs one test of a pack. `Err` is a fault of the test's own database, which is the program's.
-pub fn run(pack: &Pack, bench: &Bench, index: usize) -> Result<Vec<Failure>, StoreError> {
+pub fn run(pack: &Pack, bench: &mut Bench, index: usize) -> Result<Vec<Failure>, StoreError> {
     let chain = chain(pack, index);
-    let mut course = Course::new(pack, bench, &chain)?;
-    for (i, test) in chain.iter().enumerate() {
-        let own = i + 1 == chain.len();
-        for (span, action) in &test.actions {
-            // What an earlier test expects is told by that test.
-            if own || !matches!(action, Action::Expect(_)) {
-                course.act(*span, action)?;
+    bench.store.undone(|store| {
+        let mut course = Course::new(pack, store, &chain);
+        for (i, test) in chain.iter().enumerate() {
+            let own = i + 1 == chain.len();
+            for (span, action) in &test.actions {
+                // What an earlier test expects is told by that test.
+                if own || !matches!(action, Action::Expect(_)) {
+                    course.act(*span, action)?;
+                }
             }
         }
-    }
-    course.settle()?;
-    Ok(course.failures)
+        course.settle()?;
+        Ok(course.failures)
+    })
 }
 
 /// The tests it goes on with, the first of all first.
@@ -93,7 +98,7 @@ type References = (ContractId, Span, Vec<(u32, String)>);
 
 struct Course<'a> {
     pack: &'a Pack,
-    store: Store,
+    store: &'a mut Store,
     now: Option<Timestamp>,
     overrides: HashMap<ParamId, Value>,
     given: HashMap<ContractId, HashSet<u32>>,
@@ -107,7 +112,6 @@ struct Course<'a> {
     relevant: Vec<RuleRef>,
     due: HashMap<RuleRef, Timestamp>,
     dirty: bool,
-    taken: Option<Taken>,
     failures: Vec<Failure>,
 }
 
@@ -172,9 +176,8 @@ fn relevant(pack: &Pack, chain: &[&Test]) -> Vec<RuleRef> {
 }
 
 impl<'a> Course<'a> {
-    fn new(pack: &'a Pack, bench: &Bench, chain: &[&Test]) -> Result<Course<'a>, StoreError> {
-        let store = bench.template.copy()?;
-        Ok(Course {
+    fn new(pack: &'a Pack, store: &'a mut Store, chain: &[&Test]) -> Course<'a> {
+        Course {
             pack,
             store,
             now: None,
@@ -189,9 +192,8 @@ impl<'a> Course<'a> {
             relevant: relevant(pack, chain),
             due: HashMap::new(),
             dirty: true,
-            taken: None,
             failures: Vec::new(),
-        })
+        }
     }
 
     fn fail(&mut self, span: Span, message: impl Into<String>) {
@@ -217,9 +219,9 @@ impl<'a> Course<'a> {
                 self.dirty = true;
             }
             Action::Given(table) => {
-                let head = changes::log_head(&self.store)?;
+                let head = changes::log_head(self.store)?;
                 self.put(table, false)?;
-                changes::restamp(&mut self.store, head, beginning())?;
+                changes::restamp(self.store, head, beginning())?;
                 let columns = table.rows.iter().map(|(span, cells)| {
                     let refs = table.columns.iter().zip(cells).filter_map(|(c, v)| match v {
                         Some(Value::Text(text)) => Some((*c, text.to_string())),
@@ -231,21 +233,21 @@ impl<'a> Course<'a> {
             }
             Action::Write(table) => {
                 self.settle()?;
-                let head = changes::log_head(&self.store)?;
+                let head = changes::log_head(self.store)?;
                 self.put(table, true)?;
                 let at = self.time();
-                changes::restamp(&mut self.store, head, at)?;
+                changes::restamp(self.store, head, at)?;
             }
             Action::Remove(table) => {
                 self.settle()?;
-                let head = changes::log_head(&self.store)?;
+                let head = changes::log_head(self.store)?;
                 let contract = self.pack.contract(table.contract);
                 for (_, cells) in &table.rows {
                     let known: Vec<(u32, &Value)> = table.columns.iter().copied().zip(cells.iter().flatten()).collect();
-                    scratch::delete(&mut self.store, contract, &known)?;
+                    scratch::delete(self.store, contract, &known)?;
                 }
                 let at = self.time();
-                changes::restamp(&mut self.store, head, at)?;
+                changes::restamp(self.store, head, at)?;
                 self.dirty = true;
             }
             Action::Set { param, value } => {
@@ -286,10 +288,14 @@ impl<'a> Course<'a> {
                     self.fail(span, "there is no such key to answer for");
                     return Ok(());
                 };
-                let asked = self.memory.get(&(rule, key.clone())).and_then(Memory::waiting).is_some();
-                if !asked {
-                    let name = core(self.pack, rule).map_or("", |t| &t.name);
-                    self.fail(span, format!("nobody has been asked about {name}{}", for_key(&key)));
+                let Some(trigger) = core(self.pack, rule) else { return Ok(()) };
+                let about = format!("{}{}", trigger.name, for_key(&key));
+                let Some(waiting) = self.memory.get(&(rule, key.clone())).and_then(Memory::waiting) else {
+                    self.fail(span, format!("nobody has been asked about {about}"));
+                    return Ok(());
+                };
+                if let Some(open) = answers_another(self.pack, trigger, waiting, reply) {
+                    self.fail(span, format!("{about} waits for {open}, and this is no answer to that"));
                     return Ok(());
                 }
                 let answer = match &reply.answer {
@@ -318,7 +324,7 @@ impl<'a> Course<'a> {
         let silent: HashSet<u32> = (0..contract.columns.len() as u32).filter(|c| !listed.contains(c)).collect();
         self.unlisted.insert(table.contract, silent);
         for (_, cells) in &table.rows {
-            scratch::put(&mut self.store, contract, &table.columns, cells, replace)?;
+            scratch::put(self.store, contract, &table.columns, cells, replace)?;
         }
         self.dirty = true;
         Ok(())
@@ -330,7 +336,7 @@ impl<'a> Course<'a> {
             for (column, text) in cells {
                 let column = &self.pack.contract(contract).columns[column as usize];
                 let Some(target) = column.refers.map(|t| self.pack.contract(t)) else { continue };
-                if target.is_table() && !scratch::exists(&self.store, target, &text)? {
+                if target.is_table() && !scratch::exists(self.store, target, &text)? {
                     let message = format!("`{}` is {text}, and no {} {text} is given", column.name, target.row_word());
                     self.fail(span, message);
                 }
@@ -349,17 +355,9 @@ impl<'a> Course<'a> {
             let takes = self.pack.stages.iter().any(|s| s.number == stage && s.takes_baseline);
             let at = self.time();
             if takes {
-                take_baseline_of(
-                    &mut self.store,
-                    self.pack,
-                    Some(&stage),
-                    at,
-                    "test",
-                    &self.overrides,
-                    &self.unlisted,
-                )?;
+                take_baseline_of(self.store, self.pack, Some(&stage), at, "test", &self.overrides, &self.unlisted)?;
             } else {
-                scratch::enter(&mut self.store, &stage, at)?;
+                scratch::enter(self.store, &stage, at)?;
             }
         }
         let now = self.time();
@@ -411,11 +409,9 @@ impl<'a> Course<'a> {
             let Some(at) = next else {
                 self.now = Some(to);
                 self.dirty = true;
-                self.taken = None;
                 return self.settle();
             };
             self.now = Some(at);
-            self.taken = None;
             let rules: Vec<RuleRef> = self
                 .relevant
                 .iter()
@@ -457,7 +453,7 @@ impl<'a> Course<'a> {
             unlisted: &self.unlisted,
             by_rows: false,
         };
-        tick.take(&self.store)
+        tick.take(self.store)
     }
 
     /// Judges rules at the present moment and decides what they do.
@@ -484,13 +480,9 @@ impl<'a> Course<'a> {
         let pack = self.pack;
         let param = move |id: ParamId| overrides.get(&id).cloned().unwrap_or_else(|| pack.param(id).clone());
         let judge = Judge::new(pack, &taken.plan, &taken.readings, &param);
-        let mut queue: Vec<(RuleRef, Option<Key>)> = rules.iter().map(|r| (*r, None)).collect();
-        let mut rounds = 0;
-        while let Some((rule, fired)) = queue.pop() {
-            rounds += 1;
-            if rounds > 10_000 {
-                break;
-            }
+        let calendar = &pack.settings.calendar;
+        let mut fires: VecDeque<RuleKey> = VecDeque::new();
+        for rule in rules.iter().copied() {
             let Some(trigger) = core(pack, rule) else { continue };
             let mut keys: Vec<(Key, Option<u32>)> = match trigger.grain {
                 None => vec![(Arc::new([]), None)],
@@ -502,57 +494,60 @@ impl<'a> Course<'a> {
                     .collect(),
             };
             // Keys that were there and are gone end their firings.
-            for ((known, key), _) in self.memory.iter().filter(|((r, _), _)| *r == rule) {
+            for ((_, key), _) in self.memory.iter().filter(|((r, _), _)| *r == rule) {
                 if !keys.iter().any(|(k, _)| k == key) {
                     keys.push((key.clone(), None));
                 }
-                let _ = known;
-            }
-            if let Some(only) = &fired {
-                keys.retain(|(key, _)| only.is_empty() || key == only || trigger.grain.is_none());
             }
             for (key, number) in keys {
-                let present = trigger.grain.is_none() || number.is_some();
-                let judged = self.judged(&judge, trigger, rule, &key, number, present, fired.is_some());
                 let Some(terms) = self.terms(trigger) else { continue };
+                let judged = self.judged(&judge, trigger, rule, &key, number);
                 let memory = self.memory.get(&(rule, key.clone())).cloned().unwrap_or_default();
-                let (after, intents) = decide(trigger, &terms, &memory, &judged, now, &pack.settings.calendar);
-                self.memory.insert((rule, key.clone()), after);
+                let decided = decide(trigger, &terms, &memory, &judged, now, calendar);
                 self.replies.retain(|(k, _, _)| *k != (rule, key.clone()));
-                for intent in intents {
-                    if let (IntentKind::Step, Some(step)) = (&intent.kind, intent.step)
-                        && let Some(StepKind::Fire(target)) = trigger.steps.get(step).map(|s| &s.kind)
-                        && self.relevant.contains(&RuleRef::Trigger(*target))
-                    {
-                        queue.push((RuleRef::Trigger(*target), Some(key.clone())));
-                    }
-                    self.log.push(((rule, key.clone()), intent));
-                }
+                self.keep((rule, key), trigger, decided, &mut fires);
             }
-            if fired.is_none()
-                && let Some(due) = self.next_due(trigger, now)
-            {
-                self.due.insert(rule, due);
-            } else if fired.is_none() {
-                self.due.insert(rule, Timestamp::MAX);
-            }
+            self.due.insert(rule, self.next_due(trigger, now).unwrap_or(Timestamp::MAX));
         }
-        drop(judge);
-        self.taken = None;
+        // What others fire begins after every rule had its own verdict, so that none has two and no order matters.
+        while let Some((rule, key)) = fires.pop_front() {
+            let Some(trigger) = core(pack, rule) else { continue };
+            let number = trigger.grain.and_then(|grain| {
+                judge.keys(grain, MomentId::NOW).unwrap_or_default().into_iter().find(|n| judge.key(grain, *n) == key)
+            });
+            let Some(terms) = self.terms(trigger) else { continue };
+            let judged = self.judged(&judge, trigger, rule, &key, number);
+            let memory = self.memory.get(&(rule, key.clone())).cloned().unwrap_or_default();
+            let decided = fire(trigger, &terms, &memory, &judged, now, calendar);
+            self.keep((rule, key), trigger, decided, &mut fires);
+        }
         Ok(())
     }
 
-    #[allow(clippy::too_many_arguments)]
-    fn judged(
-        &self,
-        judge: &Judge<'_>,
+    /// Remembers what was decided, and which rules it fires: of the same noun for the same key, else of the portfolio.
+    fn keep(
+        &mut self,
+        of: RuleKey,
         trigger: &Trigger,
-        rule: RuleRef,
-        key: &Key,
-        number: Option<u32>,
-        present: bool,
-        fired_by: bool,
-    ) -> Judged {
+        (after, intents): (Memory, Vec<Intent>),
+        fires: &mut VecDeque<RuleKey>,
+    ) {
+        self.memory.insert(of.clone(), after);
+        for intent in intents {
+            if let (IntentKind::Step, Some(step)) = (&intent.kind, intent.step)
+                && let Some(StepKind::Fire(target)) = trigger.steps.get(step).map(|s| &s.kind)
+                && let target = RuleRef::Trigger(*target)
+                && self.relevant.contains(&target)
+            {
+                let of_portfolio = core(self.pack, target).is_some_and(|t| t.grain.is_none());
+                fires.push_back((target, if of_portfolio { Arc::new([]) } else { of.1.clone() }));
+            }
+            self.log.push((of.clone(), intent));
+        }
+    }
+
+    fn judged(&self, judge: &Judge<'_>, trigger: &Trigger, rule: RuleRef, key: &Key, number: Option<u32>) -> Judged {
+        let present = trigger.grain.is_none() || number.is_some();
         let rows: Vec<Row> = match (trigger.grain, number) {
             (Some(grain), Some(number)) => vec![Row::of(grain, number)],
             _ => Vec::new(),
@@ -564,9 +559,7 @@ impl<'a> Course<'a> {
             .filter(|(k, _, _)| *k == (rule, key.clone()))
             .map(|(_, role, reply)| (role.clone(), reply.clone()))
             .collect();
-        let mut said: Vec<(Arc<str>, Reply)> =
-            memory.and_then(Memory::firing).map(|f| f.answers.clone()).unwrap_or_default();
-        said.extend(answers.iter().cloned());
+        let said = memory.map(|m| m.said(&answers)).unwrap_or_default();
         let plain = |t: Tri| match t {
             Tri::Yes => Known::Yes,
             Tri::No => Known::No,
@@ -592,7 +585,6 @@ impl<'a> Course<'a> {
         judged.key_present = present;
         judged.runs = runs;
         judged.answers = answers;
-        judged.fired_by = fired_by;
         judged.idle = SignedDuration::ZERO;
         judged.decision = self.decision(trigger, memory);
         judged
@@ -686,7 +678,7 @@ impl<'a> Course<'a> {
             }
             Expectation::EqualsBaseline(contract) => {
                 let contract = self.pack.contract(*contract);
-                match scratch::differs_from_baseline(&self.store, contract)? {
+                match scratch::differs_from_baseline(self.store, contract)? {
                     None => {}
                     Some(how) => self.fail(span, format!("`{}` does not equal the baseline: {how}", contract.name)),
                 }
@@ -931,7 +923,7 @@ impl<'a> Course<'a> {
                 let others = if all.is_empty() {
                     "nobody was".to_owned()
                 } else {
-                    format!("{} {}", crate::value::listed(&all, "and"), if all.len() == 1 { "was" } else { "were" })
+                    format!("{} {}", listed(&all, "and"), if all.len() == 1 { "was" } else { "were" })
                 };
                 let message = if not {
                     format!("{role} was {did} about {name}{whom}")
@@ -942,6 +934,28 @@ impl<'a> Course<'a> {
             }
         }
     }
+}
+
+/// The question that is open, in words, where an answer is one to another question.
+fn answers_another(pack: &Pack, trigger: &Trigger, waiting: &Waiting, reply: &Given) -> Option<String> {
+    let about = waiting.step.and_then(|i| trigger.steps.get(i)).and_then(|step| match &step.kind {
+        StepKind::Ask(ask) => Some(&ask.about),
+        _ => None,
+    });
+    let (fits, open) = match (about, &reply.answer) {
+        (Some(About::Choice { words, .. }), answer) => {
+            let fits = matches!(answer, ReplyAnswer::Chooses(word) if words.contains(word));
+            (fits, format!("a choice of {}", listed(words, "or")))
+        }
+        (Some(About::Approval { of: Some(of), .. }), answer) => {
+            let fits = !matches!(answer, ReplyAnswer::Chooses(_)) && reply.noun.is_none_or(|noun| noun == *of);
+            (fits, format!("approval of the {}", pack.row_word(Relation::Contract(*of))))
+        }
+        (Some(About::Approval { of: None, .. }) | None, answer) => {
+            (!matches!(answer, ReplyAnswer::Chooses(_)) && reply.noun.is_none(), "approval".to_owned())
+        }
+    };
+    (!fits).then_some(open)
 }
 
 struct Found {
@@ -1059,5 +1073,207 @@ pub fn next_due(
             }
             None
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::compile::compile_text;
+
+    const RULES: &str = "\
+contract ventures, each a venture
+  because \"Ours.\"
+  one row per id
+  id      id
+  status  one of active, paused or sunset
+
+decision ends, about a venture
+  because \"Both decide.\"
+  chairman and board
+
+trigger sunset \"To be ended\", per venture
+  because \"It costs.\"
+  when status is paused
+  check daily
+  ask for approval of the venture, answer within 3 days, else hold
+  ask chairman to choose sale or closure, answer within 3 days, else hold
+  ask board to choose sale or closure, answer within 3 days, else hold
+  end as kept when chairman refused
+  end as given when board chose sale
+  end as sold when chairman chose sale
+
+test \"T\"
+  now is 2026-03-02 09:00
+  given ventures
+    id  status
+    a   paused
+  expect sunset is firing for a
+";
+
+    /// What fails of a course that goes on from a venture whose end was asked for.
+    fn failures(lines: &[&str]) -> Vec<String> {
+        failures_of(RULES, lines)
+    }
+
+    fn failures_of(rules: &str, lines: &[&str]) -> Vec<String> {
+        let lines: String = lines.iter().map(|line| format!("  {line}\n")).collect();
+        let compiled = compile_text(&[("a.bylaw", &format!("{rules}{lines}"))], None);
+        let pack = compiled.pack.unwrap_or_else(|| panic!("{:?}", compiled.diagnostics));
+        let mut bench = Bench::new(&pack).expect("tables");
+        run(&pack, &mut bench, 0).expect("a course").into_iter().map(|f| f.message).collect()
+    }
+
+    const NOTHING: [String; 0] = [];
+
+    #[test]
+    fn the_first_word_of_a_role_counts() {
+        let said = [
+            "chairman approves the venture of sunset for a",
+            "chairman refuses the venture of sunset for a",
+            "expect sunset is firing for a",
+        ];
+        assert_eq!(failures(&said), NOTHING);
+        assert_eq!(failures(&[&said[1..2], &["expect sunset is resting for a"]].concat()), NOTHING);
+    }
+
+    #[test]
+    fn who_was_not_asked_has_said_nothing() {
+        let said = [
+            "chairman and board approves the venture of sunset for a",
+            "board chooses sale about sunset for a",
+            "expect sunset is firing for a",
+            "chairman chooses sale about sunset for a",
+            "expect sunset is resting for a",
+        ];
+        assert_eq!(failures(&said), NOTHING);
+    }
+
+    #[test]
+    fn an_answer_is_one_to_the_question_that_is_open() {
+        assert_eq!(
+            failures(&["chairman chooses sale about sunset for a"]),
+            ["sunset for a waits for approval of the venture, and this is no answer to that"]
+        );
+        let said = [
+            "chairman and board approves the venture of sunset for a",
+            "chairman refuses the venture of sunset for a",
+            "expect sunset is firing for a",
+        ];
+        assert_eq!(
+            failures(&said),
+            ["sunset for a waits for a choice of sale or closure, and this is no answer to that"]
+        );
+    }
+
+    /// A rule that fires two others, one of its noun and one of the portfolio, in every order in which they can stand.
+    fn fired(pace: &str, mode: &str, lines: &[&str]) -> Vec<String> {
+        let caller = format!(
+            "trigger caller \"Calls\", per venture\n  because \"It calls.\"\n  when status is paused\n  check {pace}\n  \
+             mode auto\n  fire called\n  fire whole\n\n"
+        );
+        let called = |name: &str, per: &str, when: &str| {
+            format!(
+                "trigger {name} \"Called\"{per}\n  because \"It is called.\"\n  when {when}\n  check {pace}\n  \
+                 once within 10 days\n  mode {mode}\n  tell chairman\n\n"
+            )
+        };
+        let called = [
+            called("called", ", per venture", "status is sunset"),
+            called("whole", "", "there is a venture where status is sunset"),
+        ]
+        .concat();
+        let head = "contract ventures, each a venture\n  because \"Ours.\"\n  one row per id\n  id      id\n  \
+                    status  one of active, paused or sunset\n\n";
+        let test = "test \"T\"\n  now is 2026-03-02 09:00\n  given ventures\n    id  status\n    a   paused\n    \
+                    b   active\n    c   paused\n";
+        let [one, other] = [format!("{caller}{called}"), format!("{called}{caller}")]
+            .map(|rules| failures_of(&format!("{head}{rules}{test}"), lines));
+        assert_eq!(one, other, "the order of rules matters");
+        one
+    }
+
+    const ONCE: [&str; 6] = [
+        "expect called is firing for a",
+        "expect called is armed for b",
+        "expect called fired 2 times",
+        "expect whole is firing",
+        "expect whole fired 1 time",
+        "expect chairman was told about called for c",
+    ];
+
+    #[test]
+    fn what_is_fired_begins_for_the_same_key_or_for_the_portfolio() {
+        for pace in ["daily at 07:00", "on change", "monthly"] {
+            assert_eq!(fired(pace, "assisted", &ONCE), NOTHING, "{pace}");
+        }
+    }
+
+    #[test]
+    fn what_was_fired_is_over_when_its_steps_are_and_its_condition_does_not_hold() {
+        let later = ["after 1 day", "expect called is cooling for a", "expect called fired 2 times"];
+        assert_eq!(fired("daily at 07:00", "assisted", &[&ONCE[..], &later].concat()), NOTHING);
+    }
+
+    #[test]
+    fn it_begins_inside_its_cooldown() {
+        let lines = [
+            "after 1 day",
+            "write ventures",
+            "  id  status",
+            "  a   active",
+            "after 1 day",
+            "expect called is cooling for a",
+            "expect caller is armed for a",
+            "write ventures",
+            "  id  status",
+            "  a   paused",
+            "after 1 day",
+            "expect called is firing for a",
+            "expect called fired 2 times for a",
+        ];
+        assert_eq!(fired("daily at 07:00", "assisted", &lines), NOTHING);
+    }
+
+    #[test]
+    fn in_manual_mode_it_begins_only_by_itself() {
+        let lines = ["expect called fired 0 times", "expect called is armed for a", "expect whole fired 0 times"];
+        assert_eq!(fired("daily at 07:00", "manual", &lines), NOTHING);
+    }
+
+    #[test]
+    fn a_metric_of_each_row_over_its_own_table_takes_that_row() {
+        let rules = "\
+contract ventures, each a venture
+  because \"Ours.\"
+  one row per id
+  dated by seen_on
+  id       id
+  status   one of active or sunset
+  revenue  money
+  seen_on  date
+  fresh within 2 days per venture, stale after 7 days
+
+metric revenue per venture = sum of revenue in ventures
+metric newest per venture = latest revenue in ventures
+metric active per venture = count of ventures where status is active
+
+test \"T\"
+  now is 2026-03-02 09:00
+  given ventures
+    id  status  revenue  seen_on
+    a   active  $100     2026-03-01
+    b   sunset  $7       2026-03-01
+    c   active  $9       2026-01-01
+";
+        let lines = [
+            "expect revenue of a is $100",
+            "expect revenue of b is $7",
+            "expect newest of b is $7",
+            "expect active of a is 1",
+            "expect active of b is 0",
+            "expect revenue of c is unknown",
+        ];
+        assert_eq!(failures_of(rules, &lines), NOTHING);
     }
 }

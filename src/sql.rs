@@ -417,7 +417,15 @@ impl Sql<'_> {
 
     /// The key of each row, through joins where it takes more than one reference.
     fn group_key(&self, scan: &GroupScan, w: &mut Writer) -> Option<String> {
-        let (last, before) = scan.hops.split_last()?;
+        if !scan.is_keyed() {
+            return None;
+        }
+        let Some((last, before)) = scan.hops.split_last() else {
+            // Each row of the key's own table is a group of its own.
+            let contract = self.pack.contract(scan.contract);
+            let key = contract.key.first().map(|k| &contract.columns[*k as usize]);
+            return key.map(|column| format!("r.{}", quote(&column.stored)));
+        };
         let mut at = scan.contract;
         for hop in before {
             if let Some(Relation::Contract(next)) = self.pack.hop_target(Relation::Contract(at), *hop) {

@@ -12,7 +12,7 @@ use crate::lang::item::metric::{Definition, Then};
 use crate::lang::pack::Pack;
 use crate::plan::{Known, MomentId, Plan, RuleRef, all_rules, plan};
 use crate::store::read::{Request, Unlisted, examine, read};
-use crate::store::{Store, StoreError, baseline};
+use crate::store::{Store, StoreError, baseline, changes};
 use crate::value::Value;
 
 /// What a tick is made for.
@@ -49,6 +49,14 @@ impl Tick<'_> {
         self.overrides.get(&id).cloned().unwrap_or_else(|| self.pack.param(id).clone())
     }
 
+    /// Whether a current state is read as it was before writes that came later. What is examined is the present, so
+    /// which of those rows break the contract only they can tell.
+    fn reads_past_of(&self, store: &Store, id: ContractId) -> bool {
+        let contract = self.pack.contract(id);
+        let is_state = contract.is_table() && contract.dated.is_none() && contract.valid.is_none();
+        is_state && changes::changed_after(store, &contract.table, self.as_of)
+    }
+
     /// Holds the contracts, plans and reads.
     pub fn take(&self, store: &Store) -> Result<Taken, StoreError> {
         let param = |id: ParamId| self.param(id);
@@ -80,7 +88,7 @@ impl Tick<'_> {
         let dirty: HashSet<ContractId> = contracts
             .iter()
             .copied()
-            .filter(|c| states[c.index()].count > 0)
+            .filter(|c| states[c.index()].count > 0 || self.reads_past_of(store, *c))
             .chain(known.dirty.iter().copied())
             .collect();
         let plan = if dirty == known.dirty {
@@ -160,7 +168,7 @@ pub fn shifted_metrics(pack: &Pack) -> Vec<MetricId> {
 
 /// The contracts whose rows a rollback would restore.
 pub fn restored_contracts(pack: &Pack) -> Vec<ContractId> {
-    let steps = pack.rollbacks.iter().flat_map(|r| &r.core.steps).chain(pack.triggers.iter().flat_map(|t| &t.steps));
+    let steps = pack.with_lifecycle().flat_map(|rule| &rule.steps);
     let mut found: Vec<ContractId> = steps.filter_map(|s| s.restores()).collect();
     found.sort_unstable();
     found.dedup();

@@ -16,6 +16,7 @@ use std::fs;
 use std::path::Path;
 use std::thread;
 
+use bylaws::chance::Chance;
 use bylaws::compile::{Compiled, compile_text};
 use bylaws::diagnostic::Diagnostic;
 
@@ -62,24 +63,12 @@ impl Pack {
 
 // ── chance, the same every time ──
 
-struct Chance(u64);
+fn below(chance: &mut Chance, n: usize) -> usize {
+    (chance.draw() % n as u64) as usize
+}
 
-impl Chance {
-    fn next(&mut self) -> u64 {
-        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let mut z = self.0;
-        z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-        z ^ (z >> 31)
-    }
-
-    fn below(&mut self, n: usize) -> usize {
-        (self.next() % n as u64) as usize
-    }
-
-    fn one_of<'a, T>(&mut self, all: &'a [T]) -> &'a T {
-        &all[self.below(all.len())]
-    }
+fn one_of<'a, T>(chance: &mut Chance, all: &'a [T]) -> &'a T {
+    &all[below(chance, all.len())]
 }
 
 // ── words and lines ──
@@ -285,7 +274,7 @@ impl<'a> Editor<'a> {
     }
 
     fn edit(&self, kind: Kind, chance: &mut Chance) -> Option<Edit> {
-        let line = chance.one_of(&self.lines).clone();
+        let line = one_of(chance, &self.lines).clone();
         let text = self.text(&line);
         let words = self.tokens(&line);
         let prose = text.trim_start().starts_with("because");
@@ -295,7 +284,7 @@ impl<'a> Editor<'a> {
                 if chosen.len() < 2 || prose {
                     return None;
                 }
-                let word = *chance.one_of(&chosen);
+                let word = *one_of(chance, &chosen);
                 let blank = self.pack.files[line.file].1[word.end..].starts_with(' ') as usize;
                 if kind == Kind::WordDropped {
                     return Some(self.put(kind, &line, word.start, word.end + blank, "", false));
@@ -316,7 +305,7 @@ impl<'a> Editor<'a> {
                 if pairs.is_empty() || prose {
                     return None;
                 }
-                let (a, b) = *chance.one_of(&pairs);
+                let (a, b) = *one_of(chance, &pairs);
                 Some(self.put(kind, &line, a.start, b.end, &format!("{} {}", b.text, a.text), false))
             }
             Kind::NameMisspelt | Kind::KeywordMisspelt => {
@@ -338,7 +327,7 @@ impl<'a> Editor<'a> {
                 if chosen.is_empty() || prose {
                     return None;
                 }
-                let word = *chance.one_of(&chosen);
+                let word = *one_of(chance, &chosen);
                 let wrong = misspelt(&word.text, chance);
                 if self.uses.contains_key(&wrong) || self.bare_text(&line, word) {
                     return None;
@@ -352,8 +341,8 @@ impl<'a> Editor<'a> {
                 if chosen.is_empty() || prose {
                     return None;
                 }
-                let word = *chance.one_of(&chosen);
-                let other = chance.one_of(&self.names).clone();
+                let word = *one_of(chance, &chosen);
+                let other = one_of(chance, &self.names).clone();
                 (other != word.text).then(|| self.put(kind, &line, word.start, word.end, &other, false))
             }
             Kind::UnitChanged | Kind::UnitDropped => {
@@ -392,7 +381,7 @@ impl<'a> Editor<'a> {
                 if chosen.is_empty() || prose {
                     return None;
                 }
-                let (from, to, new, always) = chance.one_of(&chosen).clone();
+                let (from, to, new, always) = one_of(chance, &chosen).clone();
                 Some(self.put(kind, &line, from, to, &new, always))
             }
             Kind::OutOfRange => {
@@ -410,7 +399,7 @@ impl<'a> Editor<'a> {
                 if chosen.is_empty() || prose {
                     return None;
                 }
-                let word = *chance.one_of(&chosen);
+                let word = *one_of(chance, &chosen);
                 let at = word.text.find(|c: char| c.is_ascii_digit())?;
                 let digit = word.text.as_bytes()[at];
                 let other = if digit == b'9' { '1' } else { char::from(digit + 1) };
@@ -431,12 +420,12 @@ impl<'a> Editor<'a> {
                 if marks.is_empty() {
                     return None;
                 }
-                let at = *chance.one_of(&marks);
+                let at = *one_of(chance, &marks);
                 Some(self.put(kind, &line, at, at + 1, "", true))
             }
             Kind::IndentChanged => {
                 let blanks = text.len() - text.trim_start().len();
-                let new = *chance.one_of(&[0usize, 2, 4]);
+                let new = *one_of(chance, &[0usize, 2, 4]);
                 if blanks == new {
                     return None;
                 }
@@ -463,7 +452,7 @@ impl<'a> Editor<'a> {
             Kind::LineMoved => {
                 let others: Vec<&Line> =
                     self.lines.iter().filter(|l| l.file == line.file && l.start != line.start).collect();
-                let target = (*chance.one_of(&others)).clone();
+                let target = (*one_of(chance, &others)).clone();
                 let old = &self.pack.files[line.file].1;
                 let (moved, at) = (format!("{text}\n"), target.end + 1);
                 let (new, place) = if at <= line.start {
@@ -536,9 +525,9 @@ fn in_quotes(line: &str, at: usize) -> bool {
 fn misspelt(word: &str, chance: &mut Chance) -> String {
     let chars: Vec<char> = word.chars().collect();
     loop {
-        let at = 1 + chance.below(chars.len() - 1);
+        let at = 1 + below(chance, chars.len() - 1);
         let mut new = chars.clone();
-        match chance.below(3) {
+        match below(chance, 3) {
             0 => {
                 new.remove(at);
             }
@@ -731,7 +720,7 @@ fn single_edits_are_told_and_pointed_at() {
     }
     let editor = Editor::new(&pack);
     let set = |name: &str| std::env::var(name).ok().and_then(|v| v.parse::<u64>().ok());
-    let mut chance = Chance(set("EDITS_SEED").unwrap_or(SEED));
+    let mut chance = Chance::seeded(set("EDITS_SEED").unwrap_or(SEED));
     let count = set("EDITS_COUNT").map_or(EDITS, |n| n as usize);
     let mut edits = Vec::new();
     while edits.len() < count {

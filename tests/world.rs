@@ -67,13 +67,18 @@ macro_rules! told {
         let ran = &$ran;
         let mut settings = insta::Settings::clone_current();
         settings.set_prepend_module_to_snapshot(false);
-        settings.set_snapshot_path("world");
+        settings.set_snapshot_path(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/world"));
         settings.set_omit_expression(true);
         settings.add_filter(r"/\S*/\.tmp[A-Za-z0-9]+", "FOLDER");
+        settings.add_filter(r"(-- \?\d+ = )'20\d\d-\d\d-\d\d[^']*'", "${1}NOW");
+        settings.add_filter(r"since 20\d\d-\d\d-\d\d \d\d:\d\d", "since NOW");
         settings.add_filter(r"in \d+\.\d s", "in N s");
         settings.bind(|| insta::assert_snapshot!($name, ran.told()));
     }};
 }
+
+#[path = "world/commands.rs"]
+mod commands;
 
 fn folder() -> TempDir {
     tempfile::tempdir().expect("a folder")

@@ -55,10 +55,11 @@ pub(super) fn run(options: &Options, out: &mut Out) -> Done {
                 && !pack.stages.iter().any(|s| &*s.number == stage.as_str())
             {
                 let known: Vec<&str> = pack.stages.iter().map(|s| &*s.number).collect();
-                return Err(Fault::new(
-                    format!("the rules know no stage {stage}"),
-                    format!("known are {}", known.join(", ")),
-                ));
+                let help = match &known[..] {
+                    [] => "they declare no stage at all; leave `--stage` away".to_owned(),
+                    known => format!("known are {}", known.join(", ")),
+                };
+                return Err(Fault::new(format!("the rules know no stage {stage}"), help));
             }
             let calendar = &compiled.settings.calendar;
             let at = match as_of {
@@ -81,7 +82,12 @@ pub(super) fn run(options: &Options, out: &mut Out) -> Done {
             };
             let store = database.open(&compiled.settings, Access::Read)?;
             let Some(taken) = baseline::latest(&store, stage.as_deref())? else {
-                out.line("no baseline has been taken; `bylaws baseline take` takes one")?;
+                let none = "no baseline has been taken; `bylaws baseline take` takes one";
+                match format {
+                    Format::Human => out.line(none)?,
+                    // Programs read objects and nothing else.
+                    Format::Json => out.error(&format!("{none}\n"))?,
+                }
                 return Ok(findings());
             };
             if *format == Format::Human {

@@ -22,20 +22,21 @@ pub(super) struct Options {
 }
 
 pub(super) fn run(options: &Options, out: &mut Out) -> Done {
-    let settings = if options.database.db.is_some() && !options.change_log {
-        Settings::default()
-    } else {
-        options.rules.compile().settings
+    // What is wrong with the rules is told before anything is written.
+    let rules = match options.change_log.then(|| options.rules.pack(out)).transpose() {
+        Ok(rules) => rules,
+        Err(code) => return Ok(code),
+    };
+    let settings = match &rules {
+        Some((compiled, _)) => compiled.settings.clone(),
+        None if options.database.db.is_some() => Settings::default(),
+        None => options.rules.compile().settings,
     };
     let mut store: Store = options.database.open(&settings, Access::Create)?;
     let packs: &[&str] = if options.pack { &["stage39"] } else { &[] };
     let report = migrate::migrate(&mut store, packs, now())?;
-    out.text(&report.to_string())?;
-    if options.change_log {
-        let (_, pack) = match options.rules.pack(out) {
-            Ok(found) => found,
-            Err(code) => return Ok(code),
-        };
+    out.line(report.to_string())?;
+    if let Some((_, pack)) = &rules {
         let tables: Vec<_> = pack.contracts.iter().filter(|c| c.is_table() && !c.kept).collect();
         let installed = changes::install_change_log(&mut store, &tables, now())?;
         for (table, began) in &installed.tables {

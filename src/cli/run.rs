@@ -60,7 +60,7 @@ fn state(pack: &Pack, verdict: &Verdict) -> Option<&'static str> {
         return None;
     }
     let held = || {
-        let core = pack.triggers.iter().chain(pack.rollbacks.iter().map(|r| &r.core)).find(|t| t.name == verdict.rule);
+        let core = pack.with_lifecycle().find(|t| t.name == verdict.rule);
         core.is_some_and(|t| matches!(t.when.hold, Some(crate::lang::item::trigger::Hold::For(_))))
     };
     Some(match verdict.outcome {

@@ -69,67 +69,35 @@ fn find(pack: &Pack, name: &str) -> Result<Found, Fault> {
     if name == "all" {
         return Ok(Found::All);
     }
-    macro_rules! rule {
-        ($list:expr, $make:expr, $name:expr, $span:expr) => {
-            if let Some(i) = $list.iter().position(|x| &*$name(x) == name) {
-                return Ok(Found::Rule($make(i as u32), $span(&$list[i])));
-            }
-        };
+    if let Some((_, found)) = named(pack).find(|(known, _)| *known == name) {
+        return Ok(found);
     }
-    rule!(
-        pack.triggers,
-        RuleRef::Trigger,
-        |t: &crate::lang::item::trigger::Trigger| t.name.clone(),
-        |t: &crate::lang::item::trigger::Trigger| t.span
-    );
-    rule!(
-        pack.rollbacks,
-        RuleRef::Rollback,
-        |r: &crate::lang::item::rollback::Rollback| r.core.name.clone(),
-        |r: &crate::lang::item::rollback::Rollback| r.core.span
-    );
-    rule!(
-        pack.thresholds,
-        RuleRef::Threshold,
-        |t: &crate::lang::item::threshold::Threshold| t.name.clone(),
-        |t: &crate::lang::item::threshold::Threshold| t.span
-    );
-    rule!(
-        pack.gates,
-        RuleRef::Gate,
-        |g: &crate::lang::item::gate::Gate| g.name.clone(),
-        |g: &crate::lang::item::gate::Gate| g.span
-    );
-    rule!(
-        pack.contracts,
-        RuleRef::Contract,
-        |c: &crate::lang::item::contract::Contract| c.name.clone(),
-        |c: &crate::lang::item::contract::Contract| c.span
-    );
-    if let Some(i) = pack.metrics.iter().position(|m| &*m.name == name) {
-        return Ok(Found::Metric(MetricId(i as u32), pack.metrics[i].span));
-    }
-    if let Some(p) = pack.params.iter().find(|p| &*p.name == name) {
-        return Ok(Found::Text(p.span));
-    }
-    if let Some(d) = pack.decisions.iter().find(|d| &*d.name == name) {
-        return Ok(Found::Text(d.span));
-    }
-    if let Some(r) = pack.reports.iter().find(|r| &*r.name == name) {
-        return Ok(Found::Text(r.span));
-    }
-    let known = pack
-        .triggers
-        .iter()
-        .map(|t| &*t.name)
-        .chain(pack.rollbacks.iter().map(|r| &*r.core.name))
-        .chain(pack.thresholds.iter().map(|t| &*t.name))
-        .chain(pack.gates.iter().map(|g| &*g.name))
-        .chain(pack.metrics.iter().map(|m| &*m.name))
-        .chain(pack.params.iter().map(|p| &*p.name))
-        .chain(pack.contracts.iter().map(|c| &*c.name));
-    let help = nearest(name, known).unwrap_or_else(|| "`bylaws show all` counts what there is".into());
+    let help = nearest(name, named(pack).map(|(known, _)| known))
+        .unwrap_or_else(|| "`bylaws show all` counts what there is".into());
     Err(Fault::new(format!("nothing in these rules is called `{name}`"), help))
+}
+
+/// Everything that can be shown, by its name.
+fn named(pack: &Pack) -> impl Iterator<Item = (&str, Found)> {
+    // Contracts that only go out have no verdict, and a text all the same.
+    let judged = all_rules(pack).into_iter().filter(|rule| !matches!(rule, RuleRef::Contract(_)));
+    let contracts = (0..pack.contracts.len() as u32).map(RuleRef::Contract);
+    let rules = judged.chain(contracts).map(|rule| {
+        let (name, span) = match rule {
+            RuleRef::Trigger(i) => (&pack.triggers[i as usize].name, pack.triggers[i as usize].span),
+            RuleRef::Rollback(i) => (&pack.rollbacks[i as usize].core.name, pack.rollbacks[i as usize].core.span),
+            RuleRef::Threshold(i) => (&pack.thresholds[i as usize].name, pack.thresholds[i as usize].span),
+            RuleRef::Gate(i) => (&pack.gates[i as usize].name, pack.gates[i as usize].span),
+            RuleRef::Contract(i) => (&pack.contracts[i as usize].name, pack.contracts[i as usize].span),
+        };
+        (&**name, Found::Rule(rule, span))
+    });
+    let metrics = pack.metrics.iter().enumerate().map(|(i, m)| (&*m.name, Found::Metric(MetricId(i as u32), m.span)));
+    let params = pack.params.iter().map(|p| (&*p.name, p.span));
+    let decisions = pack.decisions.iter().map(|d| (&*d.name, d.span));
+    let reports = pack.reports.iter().map(|r| (&*r.name, r.span));
+    let texts = params.chain(decisions).chain(reports).map(|(name, span)| (name, Found::Text(span)));
+    rules.chain(metrics).chain(texts)
 }
 
 /// The block that begins at a head, as written.
@@ -209,7 +177,7 @@ fn arrows(
         let grain = metric.grain.map_or("the portfolio".to_owned(), |g| format!("each {}", pack.row_word(g)));
         out.line(format!("   {name} : {} of {grain}", metric.ty.name()))?;
     }
-    for trigger in pack.triggers.iter().chain(pack.rollbacks.iter().map(|r| &r.core)).filter(|t| &*t.name == name) {
+    for trigger in pack.with_lifecycle().filter(|t| &*t.name == name) {
         let grain = trigger.grain.map_or("the portfolio".to_owned(), |g| format!("each {}", pack.row_word(g)));
         out.line(format!(
             "   {name} judges {grain}: fires when {}",

@@ -41,11 +41,11 @@ pub(super) fn run(options: &Options, out: &mut Out) -> Done {
         return Err(Fault::new("there is no test to run", help));
     }
     let started = Instant::now();
-    let bench = scenario::Bench::new(&pack)?;
+    let mut bench = scenario::Bench::new(&pack)?;
     let (mut passed, mut failed) = (0usize, 0usize);
     for i in chosen {
         let test = &pack.tests[i];
-        let failures = scenario::run(&pack, &bench, i)?;
+        let failures = scenario::run(&pack, &mut bench, i)?;
         let place = |span: crate::source::Span| {
             let file = compiled.sources.file(span.file);
             let (line, column) = file.position(span.start);

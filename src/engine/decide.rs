@@ -76,10 +76,8 @@ pub struct Judged {
     /// How far the rule may go.
     pub mode: Mode,
     /// Answers that have come in since the last judgement, to the question that is open. Conditions that speak of
-    /// answers are judged with these and with those the firing remembers.
+    /// answers are judged with [`Memory::said`].
     pub answers: Vec<(Arc<str>, Reply)>,
-    /// Another rule fires this one now.
-    pub fired_by: bool,
     /// The `, when` of each step, in order; nothing where it has none.
     pub step_conditions: Vec<Option<Tri>>,
     /// Who decides the approval that is next, if it is known.
@@ -104,7 +102,6 @@ impl Judged {
             runs: true,
             mode,
             answers: Vec::new(),
-            fired_by: false,
             step_conditions: Vec::new(),
             decision: None,
             proposal: Proposal::Made,
@@ -300,9 +297,27 @@ pub fn decide(
     now: Timestamp,
     calendar: &Calendar,
 ) -> (Memory, Vec<Intent>) {
-    let mut tick =
-        Tick { rule, terms, judged, now, calendar, memory: memory.clone(), intents: Vec::new(), when: Tri::Unknown };
+    let mut tick = Tick::new(rule, terms, memory, judged, now, calendar);
     tick.run();
+    (tick.memory, tick.intents)
+}
+
+/// What a rule does for one key because another rule fires it: it begins, whatever its own condition says and even
+/// while it cools or rests. It does not begin while it fires already, in manual mode, snoozed or asleep. Nothing else
+/// is decided here; how it goes on is for its own checks.
+pub fn fire(
+    rule: &Trigger,
+    terms: &Terms,
+    memory: &Memory,
+    judged: &Judged,
+    now: Timestamp,
+    calendar: &Calendar,
+) -> (Memory, Vec<Intent>) {
+    let mut tick = Tick::new(rule, terms, memory, judged, now, calendar);
+    let begins = judged.key_present && judged.runs && !tick.quiet() && memory.firing().is_none();
+    if begins {
+        tick.begin(true);
+    }
     (tick.memory, tick.intents)
 }
 
@@ -356,7 +371,23 @@ enum Answered {
     No,
 }
 
-impl Tick<'_> {
+impl<'a> Tick<'a> {
+    fn new(
+        rule: &'a Trigger,
+        terms: &'a Terms,
+        memory: &Memory,
+        judged: &'a Judged,
+        now: Timestamp,
+        calendar: &'a Calendar,
+    ) -> Tick<'a> {
+        let when = match (judged.when, rule.when_unknown.act) {
+            (Tri::Unknown, UnknownAct::Fire) => Tri::Yes,
+            (Tri::Unknown, UnknownAct::Clear) => Tri::No,
+            (when, _) => when,
+        };
+        Tick { rule, terms, judged, now, calendar, memory: memory.clone(), intents: Vec::new(), when }
+    }
+
     fn say(&mut self, step: Option<usize>, kind: IntentKind) {
         self.intents.push(Intent { step, kind });
     }
@@ -396,11 +427,6 @@ impl Tick<'_> {
 
     fn judge_when(&mut self) {
         let unknown = self.judged.when == Tri::Unknown;
-        self.when = match (self.judged.when, self.rule.when_unknown.act) {
-            (Tri::Unknown, UnknownAct::Fire) => Tri::Yes,
-            (Tri::Unknown, UnknownAct::Clear) => Tri::No,
-            (when, _) => when,
-        };
         if unknown
             && !self.memory.unknown
             && !self.memory.is_snoozed(self.now)
@@ -444,7 +470,6 @@ impl Tick<'_> {
             State::Resting { until, .. } => self.when != Tri::No && until.is_none_or(|until| until > self.now),
             _ => false,
         };
-        let forced = self.judged.fired_by && !self.quiet();
         let cooling = self.terms.cools_until(&self.memory, self.calendar).filter(|until| *until > self.now);
         let holds = self.when == Tri::Yes && self.reached(self.memory.held, self.terms.hold_for.as_ref());
         // What would end it at once does not begin.
@@ -454,8 +479,8 @@ impl Tick<'_> {
             && !resting
             && cooling.is_none()
             && !self.memory.is_snoozed(self.now);
-        if forced || own {
-            return self.begin(!own);
+        if own {
+            return self.begin(false);
         }
         self.memory.state = if resting {
             state
@@ -472,7 +497,7 @@ impl Tick<'_> {
         };
     }
 
-    fn begin(&mut self, forced: bool) {
+    fn begin(&mut self, by_another: bool) {
         self.memory.firings = self.memory.firings.saturating_add(1);
         self.memory.last_firing = Some(self.now);
         self.memory.outcome = None;
@@ -487,11 +512,12 @@ impl Tick<'_> {
             consent: Consent::None,
             parked: Vec::new(),
             answers: Vec::new(),
-            forced: forced && self.when != Tri::Yes,
+            forced: by_another && self.when != Tri::Yes,
             exhausted: false,
         };
+        // What was judged before a firing began says nothing of how it ends.
         let firing = self.try_again(firing);
-        self.settle(firing);
+        self.memory.state = State::Firing(firing);
     }
 
     // ── firing ──
@@ -526,14 +552,10 @@ impl Tick<'_> {
 
     /// After everything that had to be done is done: whether the firing is over now.
     fn settle(&mut self, firing: Firing) {
-        // What was judged before a firing began says nothing of how it ends.
-        if firing.began != self.now
-            && let Some((word, rest)) = self.outcome()
-        {
+        if let Some((word, rest)) = self.outcome() {
             return self.end(&word, rest);
         }
-        let clears = self.clears() && firing.began != self.now && (!firing.forced || over(&firing).is_some());
-        if clears {
+        if self.clears() && (!firing.forced || over(&firing).is_some()) {
             return self.finish(&firing);
         }
         self.memory.state = State::Firing(firing);
@@ -577,14 +599,7 @@ impl Tick<'_> {
     fn take_answers(&mut self, firing: &mut Firing) -> Answered {
         let quiet = self.quiet();
         let Phase::Waiting(waiting) = &mut firing.phase else { return Answered::Open };
-        for (role, reply) in &self.judged.answers {
-            let asked = waiting.roles.contains(role) || waiting.above.contains(role);
-            // The first word counts; who wants another outcome overrides.
-            if asked && !waiting.answers.iter().any(|(r, _)| r == role) {
-                waiting.answers.push((role.clone(), reply.clone()));
-                firing.answers.push((role.clone(), reply.clone()));
-            }
-        }
+        firing.answers.extend(waiting.hear(&self.judged.answers));
         if quiet {
             return Answered::Open;
         }
@@ -976,6 +991,13 @@ mod tests {
             intents.iter().map(short).collect()
         }
 
+        /// Another rule fires it.
+        fn fire(&mut self, judged: &Judged) -> Vec<String> {
+            let (memory, intents) = fire(&self.rule, &self.terms, &self.memory, judged, self.now, &Calendar::default());
+            self.memory = memory;
+            intents.iter().map(short).collect()
+        }
+
         /// Hours pass, then the condition is as given.
         fn after(&mut self, hours: i64, when: Tri) -> Vec<String> {
             self.now = self.now.checked_add(SignedDuration::from_hours(hours)).expect("time");
@@ -1201,6 +1223,19 @@ mod tests {
     }
 
     #[test]
+    fn an_answer_in_the_instant_of_the_firing_ends_it_there() {
+        let mut r = rule(vec![choose()]);
+        r.ends = vec![end("accepted", None)];
+        let mut c = course(r);
+        // What held before the firing began does not end it.
+        let judged = Judged { ends: vec![Tri::Yes], ..c.judged(Tri::Yes) };
+        assert_eq!(c.see(&judged), ["fired 1", "ask chairman 0"]);
+        let answers = vec![("chairman".into(), Reply::Chose("b".into()))];
+        let judged = Judged { answers, ends: vec![Tri::Yes], ..c.judged(Tri::Yes) };
+        assert_eq!(c.see(&judged), ["approved 0", "ended accepted"]);
+    }
+
+    #[test]
     fn an_outcome_rests_at_most_as_long_as_it_says() {
         let mut r = rule(vec![tell()]);
         r.ends = vec![end("accepted", Some(hours(90 * 24)))];
@@ -1244,7 +1279,7 @@ mod tests {
         let mut c = course(r);
         c.after(1, Tri::Yes);
         c.now = c.now.checked_add(SignedDuration::from_hours(1)).expect("time");
-        let judged = Judged { runs: false, fired_by: true, ..c.judged(Tri::Yes) };
+        let judged = Judged { runs: false, ..c.judged(Tri::Yes) };
         assert_eq!(c.see(&judged), Vec::<String>::new());
         assert_eq!(c.word(), "asleep");
         assert_eq!(c.after(100, Tri::Yes), Vec::<String>::new());
@@ -1312,14 +1347,59 @@ mod tests {
         let mut c = course(r);
         c.after(1, Tri::Yes);
         c.after(1, Tri::No);
-        let judged = Judged { fired_by: true, ..c.judged(Tri::No) };
-        assert_eq!(c.see(&judged), ["fired 1", "ask chairman 0"]);
+        assert_eq!(c.fire(&c.judged(Tri::No)), ["fired 1", "ask chairman 0"]);
         assert_eq!(c.memory.firings, 2);
         // Its own condition never held, so that does not end it before it is done.
         assert_eq!(c.after(1, Tri::No), Vec::<String>::new());
         let judged = Judged { answers: vec![("chairman".into(), Reply::Yes)], ..c.judged(Tri::No) };
         c.now = c.now.checked_add(SignedDuration::from_hours(1)).expect("time");
         assert_eq!(c.see(&judged), ["approved 0", "run 1", "cleared"]);
+    }
+
+    #[test]
+    fn another_rule_fires_it_even_while_it_rests_or_may_not_begin() {
+        let mut r = rule(vec![tell()]);
+        r.ends = vec![end("accepted", None)];
+        r.unless = Some(condition());
+        let mut c = course(r);
+        let unless = |c: &Course, t: Tri| Judged { unless: Some(t), ..c.judged(Tri::Yes) };
+        assert_eq!(c.see(&unless(&c, Tri::No)), ["fired 1", "run 0"]);
+        let ends = Judged { ends: vec![Tri::Yes], ..unless(&c, Tri::No) };
+        assert_eq!(c.see(&ends), ["ended accepted"]);
+        assert_eq!(c.word(), "resting");
+        assert_eq!(c.fire(&unless(&c, Tri::Yes)), ["fired 1", "run 0"]);
+        assert_eq!((c.word(), c.memory.firings), ("firing", 2));
+    }
+
+    #[test]
+    fn a_firing_that_another_rule_began_counts_for_the_cooldown() {
+        let mut r = rule(vec![tell()]);
+        r.once = Some(Once { within: Some(hours(48)), later: None });
+        let mut c = course(r);
+        assert_eq!(c.fire(&c.judged(Tri::No)), ["fired 1", "run 0"]);
+        assert_eq!(c.after(1, Tri::No), ["cleared"]);
+        assert_eq!(c.after(46, Tri::Yes), Vec::<String>::new());
+        assert_eq!(c.word(), "cooling");
+        assert_eq!(c.after(1, Tri::Yes), ["fired 1", "run 0"]);
+    }
+
+    #[test]
+    fn another_rule_does_not_fire_what_is_quiet_or_fires_already() {
+        let mut c = course(rule(vec![tell()]));
+        for judged in [
+            Judged { mode: Mode::Manual, ..c.judged(Tri::Yes) },
+            Judged { runs: false, ..c.judged(Tri::Yes) },
+            Judged { key_present: false, ..c.judged(Tri::Yes) },
+        ] {
+            assert_eq!(c.fire(&judged), Vec::<String>::new());
+            assert_eq!(c.memory, Memory::default());
+        }
+        c.memory.snoozed = c.now.checked_add(SignedDuration::from_hours(1)).ok();
+        assert_eq!(c.fire(&c.judged(Tri::Yes)), Vec::<String>::new());
+        c.memory.snoozed = None;
+        assert_eq!(c.fire(&c.judged(Tri::No)), ["fired 1", "run 0"]);
+        assert_eq!(c.fire(&c.judged(Tri::No)), Vec::<String>::new());
+        assert_eq!(c.memory.firings, 1);
     }
 
     #[test]

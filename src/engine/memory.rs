@@ -119,6 +119,21 @@ pub struct Waiting {
     pub answers: Vec<(Arc<str>, Reply)>,
 }
 
+impl Waiting {
+    /// Keeps the answers that count, and says which those are: the first word of each who was asked. Who wants another
+    /// outcome later overrides.
+    pub fn hear(&mut self, answers: &[(Arc<str>, Reply)]) -> Vec<(Arc<str>, Reply)> {
+        let before = self.answers.len();
+        for (role, reply) in answers {
+            let asked = self.roles.contains(role) || self.above.contains(role);
+            if asked && !self.answers.iter().any(|(r, _)| r == role) {
+                self.answers.push((role.clone(), reply.clone()));
+            }
+        }
+        self.answers[before..].to_vec()
+    }
+}
+
 /// An answer.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub enum Reply {
@@ -214,6 +229,17 @@ impl Memory {
             Phase::Waiting(waiting) => Some(waiting),
             Phase::Proposing | Phase::Done { .. } | Phase::Listed => None,
         }
+    }
+
+    /// What people have said in this firing, with what they answer now. Conditions such as `chairman approved` are
+    /// judged with it, so an answer that does not count must not stand here either.
+    pub fn said(&self, answers: &[(Arc<str>, Reply)]) -> Vec<(Arc<str>, Reply)> {
+        let Some(firing) = self.firing() else { return Vec::new() };
+        let mut said = firing.answers.clone();
+        if let Phase::Waiting(waiting) = &firing.phase {
+            said.extend(waiting.clone().hear(answers));
+        }
+        said
     }
 
     /// Whether it is silenced.

@@ -82,6 +82,11 @@ impl Pack {
         })
     }
 
+    /// Every rule that has a lifecycle: the triggers, and of the rollbacks what they share with those.
+    pub fn with_lifecycle(&self) -> impl Iterator<Item = &Trigger> {
+        self.triggers.iter().chain(self.rollbacks.iter().map(|r| &r.core))
+    }
+
     /// A contract.
     pub fn contract(&self, id: ContractId) -> &Contract {
         &self.contracts[id.index()]

@@ -196,19 +196,18 @@ fn continues(conn: &Connection, logged: &Logged<'_>) -> rusqlite::Result<bool> {
 fn kept(conn: &Connection, table: &str) -> rusqlite::Result<Option<(Vec<String>, Vec<String>)>> {
     let names: Vec<String> = ALWAYS.iter().map(|end| trigger_name(&log_name(table), end)).collect();
     // A table that was dropped and made again has lost its triggers, and its log has a gap.
-    let running: i64 = conn.query_row(
-        "SELECT count(*) FROM sqlite_schema WHERE type = 'trigger' AND lower(tbl_name) = ?1
-           AND lower(name) IN (?2, ?3, ?4)",
-        params![log_name(table), names[0], names[1], names[2]],
-        |row| row.get(0),
-    )?;
+    let running: i64 = conn
+        .prepare_cached(
+            "SELECT count(*) FROM sqlite_schema WHERE type = 'trigger' AND lower(tbl_name) = ?1
+               AND lower(name) IN (?2, ?3, ?4)",
+        )?
+        .query_row(params![log_name(table), names[0], names[1], names[2]], |row| row.get(0))?;
     if running != 3 {
         return Ok(None);
     }
     let found: Option<(String, String)> = conn
-        .query_row("SELECT row_key, columns FROM bylaws_change_log WHERE table_name = ?1", [log_name(table)], |row| {
-            Ok((row.get(0)?, row.get(1)?))
-        })
+        .prepare_cached("SELECT row_key, columns FROM bylaws_change_log WHERE table_name = ?1")?
+        .query_row([log_name(table)], |row| Ok((row.get(0)?, row.get(1)?)))
         .optional()?;
     Ok(found.and_then(|(key, columns)| Some((serde_json::from_str(&key).ok()?, serde_json::from_str(&columns).ok()?))))
 }
@@ -284,8 +283,8 @@ pub fn restamp(store: &mut Store, after_seq: i64, at: Timestamp) -> Result<(), S
 
 /// The number of the last change; 0 where there is none, or no log.
 pub fn log_head(store: &Store) -> Result<i64, StoreError> {
-    let head = store.conn.query_row("SELECT coalesce(max(seq), 0) FROM bylaws_changes", [], |row| row.get(0));
-    match head {
+    let head = store.conn.prepare_cached("SELECT coalesce(max(seq), 0) FROM bylaws_changes");
+    match head.and_then(|mut head| head.query_row([], |row| row.get(0))) {
         Err(error) if no_such_table(&error) => Ok(0),
         head => head.map_err(fault(&store.name)),
     }
@@ -294,10 +293,13 @@ pub fn log_head(store: &Store) -> Result<i64, StoreError> {
 /// Since when the log of a table is complete; `None` where it does not run or cannot be read.
 pub fn log_began(store: &Store, table: &str) -> Option<Timestamp> {
     kept(&store.conn, table).ok().flatten()?;
-    let began: String = store
-        .conn
-        .query_row("SELECT began_at FROM bylaws_change_log WHERE table_name = ?1", [log_name(table)], |row| row.get(0))
-        .ok()?;
+    began(&store.conn, table)
+}
+
+/// Since when a log that runs is complete.
+fn began(conn: &Connection, table: &str) -> Option<Timestamp> {
+    let mut query = conn.prepare_cached("SELECT began_at FROM bylaws_change_log WHERE table_name = ?1").ok()?;
+    let began: String = query.query_row([log_name(table)], |row| row.get(0)).ok()?;
     began.parse().ok()
 }
 
@@ -307,7 +309,7 @@ pub fn history_began(store: &Store, contract: &Contract) -> Option<Timestamp> {
     let (key, columns) = (stored_key(contract), stored_columns(contract));
     let logged = Logged { table: &contract.table, key, columns, two_keys: false };
     let whole = continues(&store.conn, &logged).unwrap_or(false);
-    if whole { log_began(store, &contract.table) } else { None }
+    if whole { began(&store.conn, &contract.table) } else { None }
 }
 
 /// Whether the log knows a write to the table after the moment; not where there is no log.
@@ -316,7 +318,8 @@ pub fn history_began(store: &Store, contract: &Contract) -> Option<Timestamp> {
 pub fn changed_after(store: &Store, table: &str, at: Timestamp) -> bool {
     let sql =
         format!("SELECT EXISTS (SELECT 1 FROM bylaws_changes WHERE table_name = ?1 AND seq >= {})", first_after("?2"));
-    let found = store.conn.query_row(&sql, params![log_name(table), moment(at)], |row| row.get(0));
+    let query = store.conn.prepare_cached(&sql);
+    let found = query.and_then(|mut q| q.query_row(params![log_name(table), moment(at)], |row| row.get(0)));
     found.unwrap_or_else(|error| !no_such_table(&error))
 }
 

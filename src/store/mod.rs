@@ -80,16 +80,6 @@ impl Store {
         Ok(Store { conn, name })
     }
 
-    /// A copy of it in memory.
-    pub fn copy(&self) -> Result<Store, StoreError> {
-        let mut copy = Store::in_memory()?;
-        let name = &self.name;
-        let backup = rusqlite::backup::Backup::new(&self.conn, &mut copy.conn).map_err(fault(name))?;
-        backup.run_to_completion(i32::MAX, Duration::ZERO, None).map_err(fault(name))?;
-        drop(backup);
-        Ok(copy)
-    }
-
     /// The connection, for queries.
     pub fn conn(&self) -> &Connection {
         &self.conn
@@ -106,12 +96,36 @@ impl Store {
     }
 
     /// Does all of the work or nothing of it. The write lock is taken first, so that the work never waits half done.
-    pub fn write<T>(&mut self, work: impl FnOnce(&Transaction<'_>) -> rusqlite::Result<T>) -> Result<T, StoreError> {
+    pub fn write<T>(&mut self, work: impl FnOnce(&Connection) -> rusqlite::Result<T>) -> Result<T, StoreError> {
         let name = &self.name;
-        let tx = begin(&mut self.conn).map_err(fault(name))?;
-        let done = work(&tx).map_err(fault(name))?;
-        tx.commit().map_err(fault(name))?;
-        Ok(done)
+        let work = |conn: &mut Connection| {
+            // Within other work it is a part of that.
+            if !conn.is_autocommit() {
+                let part = conn.savepoint()?;
+                let done = work(&part)?;
+                part.commit()?;
+                return Ok(done);
+            }
+            let tx = begin(conn)?;
+            let done = work(&tx)?;
+            tx.commit()?;
+            Ok(done)
+        };
+        work(&mut self.conn).map_err(fault(name))
+    }
+
+    /// Does the work and then undoes it, so that the next finds the database as this did. What is done to the schema
+    /// is undone as well, but costs reading it anew.
+    pub fn undone<T>(&mut self, work: impl FnOnce(&mut Store) -> Result<T, StoreError>) -> Result<T, StoreError> {
+        self.conn.execute_batch("BEGIN").map_err(fault(&self.name))?;
+        let done = work(self);
+        self.conn.execute_batch("ROLLBACK").map_err(fault(&self.name))?;
+        done
+    }
+
+    /// Keeps so many statements prepared, for those who ask the same many times.
+    pub fn keep_prepared(&self, statements: usize) {
+        self.conn.set_prepared_statement_cache_capacity(statements);
     }
 
     /// Whether there is a table or view of this name.
@@ -487,6 +501,8 @@ pub(crate) mod tests {
             volume: Vec::new(),
             on_violation: OnViolation::Quarantine,
             links: Vec::new(),
+            tells: None,
+            filled_from: None,
         }
     }
 

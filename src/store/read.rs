@@ -690,7 +690,7 @@ impl Reader<'_> {
         let source = |id: ContractId| sources.get(&id).copied().unwrap_or(Source::Live);
         let sql = Sql { pack, param: self.request.param, at, source: &source, exact };
         let mut groups = Groups::default();
-        let keyed = !scan.hops.is_empty();
+        let keyed = scan.is_keyed();
         let blank: Vec<Raw> = scan.measures.iter().map(|m| blank(m.what)).collect();
         let mut inexact = false;
         for (query, measures) in sql.groups(scan) {

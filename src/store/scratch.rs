@@ -99,22 +99,22 @@ pub fn put(
             .filter_map(|k| values.iter().position(|(c, _)| c == k).map(|i| format!("{} = ?{}", name(*k), i + 1)))
             .collect();
         let sql = format!("UPDATE {table} SET {} WHERE {}", set.join(", "), test.join(" AND "));
-        let changed = store
-            .conn
-            .execute(&sql, rusqlite::params_from_iter(values.iter().map(|v| &v.1)))
-            .map_err(|e| StoreError::sqlite(&store.name, &e))?;
-        if changed > 0 {
+        if execute(store, &sql, values.iter().map(|v| &v.1))? > 0 {
             return Ok(());
         }
     }
     let names: Vec<String> = values.iter().map(|(c, _)| name(*c)).collect();
     let places: Vec<String> = (1..=values.len()).map(|i| format!("?{i}")).collect();
     let sql = format!("INSERT INTO {table} ({}) VALUES ({})", names.join(", "), places.join(", "));
-    store
-        .conn
-        .execute(&sql, rusqlite::params_from_iter(values.iter().map(|v| &v.1)))
-        .map_err(|e| StoreError::sqlite(&store.name, &e))?;
+    execute(store, &sql, values.iter().map(|v| &v.1))?;
     Ok(())
+}
+
+/// Runs a statement that tests repeat row by row, and says how many rows it reached.
+fn execute<'v>(store: &Store, sql: &str, values: impl Iterator<Item = &'v Sql>) -> Result<usize, StoreError> {
+    let statement = store.conn.prepare_cached(sql);
+    let done = statement.and_then(|mut statement| statement.execute(rusqlite::params_from_iter(values)));
+    done.map_err(|e| StoreError::sqlite(&store.name, &e))
 }
 
 /// Removes the rows with these values.
@@ -130,10 +130,7 @@ pub fn delete(store: &mut Store, contract: &Contract, cells: &[(u32, &Value)]) -
         quote(&contract.table),
         if test.is_empty() { "0".into() } else { test.join(" AND ") }
     );
-    store
-        .conn
-        .execute(&sql, rusqlite::params_from_iter(values.iter()))
-        .map_err(|e| StoreError::sqlite(&store.name, &e))?;
+    execute(store, &sql, values.iter())?;
     Ok(())
 }
 
