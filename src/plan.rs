@@ -13,7 +13,7 @@ use crate::lang::expr::{
 use crate::lang::item::metric::{Aggregate, Definition, Fold, Then};
 use crate::lang::item::threshold::Cadence;
 use crate::lang::item::trigger::{Hold, OnDay, Pace, Trigger};
-use crate::lang::pack::Pack;
+use crate::lang::pack::{Pack, RuleRef};
 use crate::time::Period;
 use crate::value::Type;
 
@@ -104,35 +104,6 @@ pub struct GroupUse {
     pub scan: GroupId,
     /// Its measures, in the order the aggregate wants them.
     pub measures: Vec<usize>,
-}
-
-/// A rule that has a verdict.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub enum RuleRef {
-    /// A contract.
-    Contract(u32),
-    /// A threshold.
-    Threshold(u32),
-    /// A gate.
-    Gate(u32),
-    /// A trigger.
-    Trigger(u32),
-    /// A rollback.
-    Rollback(u32),
-}
-
-/// Every rule of a pack, in the order of the board.
-pub fn all_rules(pack: &Pack) -> Vec<RuleRef> {
-    let n = |len: usize| 0..len as u32;
-    let tables =
-        pack.contracts.iter().enumerate().filter(|(_, c)| c.to.is_none()).map(|(i, _)| RuleRef::Contract(i as u32));
-    n(pack.gates.len())
-        .map(RuleRef::Gate)
-        .chain(n(pack.thresholds.len()).map(RuleRef::Threshold))
-        .chain(n(pack.triggers.len()).map(RuleRef::Trigger))
-        .chain(n(pack.rollbacks.len()).map(RuleRef::Rollback))
-        .chain(tables)
-        .collect()
 }
 
 /// What must be read for some rules.

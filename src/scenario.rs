@@ -17,12 +17,12 @@ use crate::lang::item::test::{
     Action, Expectation, Expected, KeyText, Reply as Given, ReplyAnswer, RuleRef as Named, Subject, Table, Test,
 };
 use crate::lang::item::trigger::{OnDay, Pace, Trigger};
-use crate::lang::pack::Pack;
-use crate::plan::{MomentId, RuleRef};
+use crate::lang::pack::{Pack, RuleRef};
+use crate::plan::MomentId;
 use crate::source::Span;
 use crate::store::read::Unlisted;
 use crate::store::{Store, StoreError, changes, migrate, scratch};
-use crate::tick::{Taken, Tick, take_baseline_of, verdicts};
+use crate::tick::{Taken, Tick, take_baseline_of};
 use crate::time::{Calendar, Period};
 use crate::value::{Type, Value, listed};
 
@@ -747,7 +747,7 @@ impl<'a> Course<'a> {
         let taken = self.take(&[rule], &[])?;
         let param = |id: ParamId| self.param(id);
         let judge = Judge::new(self.pack, &taken.plan, &taken.readings, &param);
-        let all = verdicts(self.pack, &judge, &[rule]);
+        let all = judge.verdicts(rule);
         Ok(all.into_iter().find(|v| {
             key.is_none_or(|k| v.key.len() == k.len() && v.key.iter().zip(k.iter()).all(|((_, a), b)| a == b))
                 || v.key.is_empty()
@@ -763,12 +763,7 @@ impl<'a> Course<'a> {
             (Some(relation), Some(key)) => Some(normal(relation, key)),
             _ => None,
         };
-        let name = match rule {
-            RuleRef::Threshold(i) => self.pack.thresholds[i as usize].name.to_string(),
-            RuleRef::Gate(i) => self.pack.gates[i as usize].name.to_string(),
-            RuleRef::Contract(i) => self.pack.contracts[i as usize].name.to_string(),
-            _ => String::new(),
-        };
+        let name = self.pack.rule(rule).map(|item| item.name.to_owned()).unwrap_or_default();
         Ok(match self.verdict_of(rule, key.as_ref())? {
             None => Found {
                 name,

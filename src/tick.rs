@@ -9,8 +9,8 @@ use crate::engine::reading::{BaselineReadings, Readings};
 use crate::lang::expr::{ContractId, MetricId, ParamId};
 use crate::lang::item::contract::Optional;
 use crate::lang::item::metric::{Definition, Then};
-use crate::lang::pack::Pack;
-use crate::plan::{Known, MomentId, Plan, RuleRef, all_rules, plan};
+use crate::lang::pack::{Pack, RuleRef};
+use crate::plan::{Known, MomentId, Plan, plan};
 use crate::store::read::{Request, Unlisted, examine, read};
 use crate::store::{Store, StoreError, baseline, changes};
 use crate::value::Value;
@@ -116,22 +116,13 @@ impl Tick<'_> {
 }
 
 /// The verdicts of some rules, in the order of the rules and of their keys.
-pub fn verdicts(pack: &Pack, judge: &Judge<'_>, rules: &[RuleRef]) -> Vec<Verdict> {
-    rules
-        .iter()
-        .flat_map(|rule| match rule {
-            RuleRef::Contract(i) => vec![judge.contract(ContractId(*i))],
-            RuleRef::Threshold(i) => judge.threshold(crate::lang::expr::ThresholdId(*i)),
-            RuleRef::Gate(i) => vec![judge.gate(*i as usize)],
-            RuleRef::Trigger(i) => judge.trigger(&pack.triggers[*i as usize], "trigger"),
-            RuleRef::Rollback(i) => judge.trigger(&pack.rollbacks[*i as usize].core, "rollback"),
-        })
-        .collect()
+pub fn verdicts(judge: &Judge<'_>, rules: &[RuleRef]) -> Vec<Verdict> {
+    rules.iter().flat_map(|rule| judge.verdicts(*rule)).collect()
 }
 
 /// Judges every rule of a pack once.
 pub fn judge_once(store: &Store, pack: &Pack, as_of: Timestamp, clock: Timestamp) -> Result<Vec<Verdict>, StoreError> {
-    let rules = all_rules(pack);
+    let rules = pack.rules();
     let tick = Tick {
         pack,
         as_of,
@@ -145,7 +136,7 @@ pub fn judge_once(store: &Store, pack: &Pack, as_of: Timestamp, clock: Timestamp
     let taken = tick.take(store)?;
     let param = |id: ParamId| tick.param(id);
     let judge = Judge::new(pack, &taken.plan, &taken.readings, &param);
-    Ok(verdicts(pack, &judge, &rules))
+    Ok(verdicts(&judge, &rules))
 }
 
 /// The metrics whose value at the baseline some metric asks for.

@@ -48,13 +48,7 @@ fn sections() -> [(&'static str, &'static str); 5] {
 /// The title of a rule, or its name as people say it.
 fn title(pack: &Pack, verdict: &Verdict) -> String {
     let name = &verdict.rule;
-    let found = match verdict.kind {
-        "gate" => pack.gates.iter().find(|g| g.name == *name).and_then(|g| g.title.clone()),
-        "trigger" => pack.triggers.iter().find(|t| t.name == *name).and_then(|t| t.title.clone()),
-        "rollback" => pack.rollbacks.iter().find(|r| r.core.name == *name).and_then(|r| r.core.title.clone()),
-        _ => None,
-    };
-    found.map_or_else(|| spoken(name), |t| t.to_string())
+    pack.item(name).and_then(|item| item.title).map_or_else(|| spoken(name), |t| t.to_string())
 }
 
 /// Prints the board.

@@ -10,6 +10,7 @@ use super::output::Out;
 use super::{Done, FINE, Fault, Format, PackArgs, findings, world};
 use crate::compile::Compiled;
 use crate::diagnostic::{Code, Diagnostic, Severity, render};
+use crate::lang::item::Noun;
 use crate::lang::pack::Pack;
 use crate::value::listed;
 
@@ -132,27 +133,11 @@ fn json_line(diagnostic: &Diagnostic, compiled: &Compiled) -> String {
 
 /// How many of each item a pack holds.
 pub(super) fn contents(pack: &Pack) -> String {
-    let counts = [
-        (pack.contracts.len(), "contract", "contracts"),
-        (pack.pairs.len(), "pairs block", "pairs blocks"),
-        (pack.params.len(), "param", "params"),
-        (pack.requires.len(), "requirement", "requirements"),
-        (pack.profiles.len(), "profile", "profiles"),
-        (pack.metrics.len(), "metric", "metrics"),
-        (pack.thresholds.len(), "threshold", "thresholds"),
-        (pack.gates.len(), "gate", "gates"),
-        (pack.stages.len(), "stage", "stages"),
-        (pack.triggers.len(), "trigger", "triggers"),
-        (pack.rollbacks.len(), "rollback", "rollbacks"),
-        (pack.decisions.len(), "decision", "decisions"),
-        (pack.reports.len(), "report", "reports"),
-        (pack.tests.len(), "test", "tests"),
-    ];
-    let parts: Vec<String> = counts
-        .iter()
-        .filter(|c| c.0 > 0)
-        .map(|(n, one, many)| format!("{n} {}", if *n == 1 { one } else { many }))
-        .collect();
+    let mut counts: BTreeMap<Noun, usize> = BTreeMap::new();
+    for item in pack.items() {
+        *counts.entry(item.noun).or_default() += 1;
+    }
+    let parts: Vec<String> = counts.into_iter().map(|(noun, n)| noun.counted(n)).collect();
     if parts.is_empty() { "nothing in it".into() } else { listed(&parts, "and") }
 }
 

@@ -8,8 +8,9 @@ use super::output::{BOLD, DIM, Out};
 use super::{Done, FINE, Fault, PackArgs, now};
 use crate::diagnostic::nearest;
 use crate::lang::expr::{ContractId, MetricId, ParamId, Relation};
-use crate::lang::pack::Pack;
-use crate::plan::{Known, Moment, Plan, RuleRef, all_rules, plan};
+use crate::lang::item::Noun;
+use crate::lang::pack::{Pack, RuleRef};
+use crate::plan::{Known, Moment, Plan, plan};
 use crate::source::{Sources, Span};
 use crate::sql::{Source, Sql};
 use crate::time::Instant;
@@ -46,7 +47,7 @@ pub(super) fn run(options: &Options, out: &mut Out) -> Done {
         Found::Rule(rule, span) => (vec![rule], Vec::new(), Some(span)),
         Found::Metric(metric, span) => (Vec::new(), vec![metric], Some(span)),
         Found::Text(span) => (Vec::new(), Vec::new(), Some(span)),
-        Found::All => (all_rules(&pack), Vec::new(), None),
+        Found::All => (pack.rules(), Vec::new(), None),
     };
     let plan = plan(&pack, &rules, &metrics, &Known::default());
     if options.arrows {
@@ -69,35 +70,16 @@ fn find(pack: &Pack, name: &str) -> Result<Found, Fault> {
     if name == "all" {
         return Ok(Found::All);
     }
-    if let Some((_, found)) = named(pack).find(|(known, _)| *known == name) {
-        return Ok(found);
+    if let Some(item) = pack.item(name) {
+        return Ok(match (item.rule, item.noun) {
+            (Some(rule), _) => Found::Rule(rule, item.span),
+            (None, Noun::Metric) => Found::Metric(MetricId(item.index), item.span),
+            (None, _) => Found::Text(item.span),
+        });
     }
-    let help = nearest(name, named(pack).map(|(known, _)| known))
+    let help = nearest(name, pack.items().map(|item| item.name))
         .unwrap_or_else(|| "`bylaws show all` counts what there is".into());
     Err(Fault::new(format!("nothing in these rules is called `{name}`"), help))
-}
-
-/// Everything that can be shown, by its name.
-fn named(pack: &Pack) -> impl Iterator<Item = (&str, Found)> {
-    // Contracts that only go out have no verdict, and a text all the same.
-    let judged = all_rules(pack).into_iter().filter(|rule| !matches!(rule, RuleRef::Contract(_)));
-    let contracts = (0..pack.contracts.len() as u32).map(RuleRef::Contract);
-    let rules = judged.chain(contracts).map(|rule| {
-        let (name, span) = match rule {
-            RuleRef::Trigger(i) => (&pack.triggers[i as usize].name, pack.triggers[i as usize].span),
-            RuleRef::Rollback(i) => (&pack.rollbacks[i as usize].core.name, pack.rollbacks[i as usize].core.span),
-            RuleRef::Threshold(i) => (&pack.thresholds[i as usize].name, pack.thresholds[i as usize].span),
-            RuleRef::Gate(i) => (&pack.gates[i as usize].name, pack.gates[i as usize].span),
-            RuleRef::Contract(i) => (&pack.contracts[i as usize].name, pack.contracts[i as usize].span),
-        };
-        (&**name, Found::Rule(rule, span))
-    });
-    let metrics = pack.metrics.iter().enumerate().map(|(i, m)| (&*m.name, Found::Metric(MetricId(i as u32), m.span)));
-    let params = pack.params.iter().map(|p| (&*p.name, p.span));
-    let decisions = pack.decisions.iter().map(|d| (&*d.name, d.span));
-    let reports = pack.reports.iter().map(|r| (&*r.name, r.span));
-    let texts = params.chain(decisions).chain(reports).map(|(name, span)| (name, Found::Text(span)));
-    rules.chain(metrics).chain(texts)
 }
 
 /// The block that begins at a head, as written.

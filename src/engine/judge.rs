@@ -17,7 +17,7 @@ use crate::lang::expr::{
 use crate::lang::item::contract::Fresh;
 use crate::lang::item::metric::{Aggregate, Definition, Fold, MomentOf, Shift, Then};
 use crate::lang::item::trigger::{Condition, Hold, Trigger};
-use crate::lang::pack::Pack;
+use crate::lang::pack::{Pack, RuleRef};
 use crate::lang::print::{self, spoken};
 use crate::plan::{GroupUse, Moment, MomentId, Plan, cadence_moment, hold_moments, pace_moment};
 use crate::time::{Instant, age_words};
@@ -1775,8 +1775,19 @@ impl<'a> Judge<'a> {
         }
     }
 
+    /// The verdicts of a rule, one a key.
+    pub fn verdicts(&self, rule: RuleRef) -> Vec<Verdict> {
+        match rule {
+            RuleRef::Contract(i) => vec![self.contract(ContractId(i))],
+            RuleRef::Threshold(i) => self.threshold(ThresholdId(i)),
+            RuleRef::Gate(i) => vec![self.gate(i as usize)],
+            RuleRef::Trigger(i) => self.trigger(&self.pack.triggers[i as usize], "trigger"),
+            RuleRef::Rollback(i) => self.trigger(&self.pack.rollbacks[i as usize].core, "rollback"),
+        }
+    }
+
     /// The verdicts of a threshold, one a key.
-    pub fn threshold(&self, id: ThresholdId) -> Vec<Verdict> {
+    fn threshold(&self, id: ThresholdId) -> Vec<Verdict> {
         let threshold = self.pack.threshold(id);
         let metric = self.pack.metric(threshold.metric);
         let moment = self.at(&cadence_moment(threshold.cadence));
@@ -1868,7 +1879,7 @@ impl<'a> Judge<'a> {
     }
 
     /// The verdict of a gate.
-    pub fn gate(&self, index: usize) -> Verdict {
+    fn gate(&self, index: usize) -> Verdict {
         let gate = &self.pack.gates[index];
         let lines: Vec<(Tri, &Expr<Checked>)> =
             gate.lines.iter().map(|l| (self.condition(l, &[], MomentId::NOW), l)).collect();
@@ -1945,7 +1956,7 @@ impl<'a> Judge<'a> {
     }
 
     /// The verdicts of a trigger or rollback, one a key.
-    pub fn trigger(&self, trigger: &Trigger, kind: &'static str) -> Vec<Verdict> {
+    fn trigger(&self, trigger: &Trigger, kind: &'static str) -> Vec<Verdict> {
         let asleep = trigger.stage.as_ref().is_some_and(|s| !self.stage_runs(s));
         let keys = match self.all_keys(trigger.grain, MomentId::NOW) {
             Ok(keys) => keys,
@@ -2035,7 +2046,7 @@ impl<'a> Judge<'a> {
     }
 
     /// The verdict of a contract.
-    pub fn contract(&self, id: ContractId) -> Verdict {
+    fn contract(&self, id: ContractId) -> Verdict {
         let contract = self.pack.contract(id);
         let mut verdict = self.blind(
             &contract.name,

@@ -5,12 +5,45 @@ use std::sync::Arc;
 use super::check::{Checker, Slot};
 use super::expr::{ContractId, GateId, MetricId, PairsId, ParamId, Relation, ThresholdId};
 use super::item::{
-    contract::Contract, decision::Decision, gate::Gate, metric::Metric, pairs::Pairs, param::Param, report::Report,
-    require::Require, rollback::Rollback, settings::Profile, stage::Stage, test::Test, threshold::Threshold,
-    trigger::Trigger,
+    Noun, contract::Contract, decision::Decision, gate::Gate, metric::Metric, pairs::Pairs, param::Param,
+    report::Report, require::Require, rollback::Rollback, settings::Profile, stage::Stage, test::Test,
+    threshold::Threshold, trigger::Trigger,
 };
 use crate::settings::Settings;
+use crate::source::Span;
 use crate::value::Value;
+
+/// A rule that has a verdict.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum RuleRef {
+    /// A gate.
+    Gate(u32),
+    /// A threshold.
+    Threshold(u32),
+    /// A trigger.
+    Trigger(u32),
+    /// A rollback.
+    Rollback(u32),
+    /// A contract.
+    Contract(u32),
+}
+
+/// An item of a pack, whatever its noun.
+#[derive(Debug, Clone, Copy)]
+pub struct Item<'a> {
+    /// Its noun.
+    pub noun: Noun,
+    /// The name under which it is known; empty for one that has none.
+    pub name: &'a str,
+    /// What it is called for people.
+    pub title: Option<&'a Arc<str>>,
+    /// Its first line.
+    pub span: Span,
+    /// Its place among the items of its noun.
+    pub index: u32,
+    /// The rule it is, where it has a verdict.
+    pub rule: Option<RuleRef>,
+}
 
 /// A whole pack without a fault.
 #[derive(Debug, Clone)]
@@ -85,6 +118,52 @@ impl Pack {
     /// Every rule that has a lifecycle: the triggers, and of the rollbacks what they share with those.
     pub fn with_lifecycle(&self) -> impl Iterator<Item = &Trigger> {
         self.triggers.iter().chain(self.rollbacks.iter().map(|r| &r.core))
+    }
+
+    /// Every item, noun by noun in the order of the language.
+    pub fn items(&self) -> impl Iterator<Item = Item<'_>> {
+        macro_rules! items {
+            ($($noun:ident $list:ident |$x:ident| $name:expr, $title:expr, $span:expr, $rule:expr;)+) => {
+                std::iter::empty()$(.chain((0u32..).zip(&self.$list).map(|(i, $x)| {
+                    let rule: Option<fn(u32) -> RuleRef> = $rule;
+                    let rule = rule.map(|make| make(i));
+                    Item { noun: Noun::$noun, name: $name, title: $title, span: $span, index: i, rule }
+                })))+
+            };
+        }
+        items! {
+            Contract contracts |x| &*x.name, None, x.span, if x.to.is_none() { Some(RuleRef::Contract) } else { None };
+            Pairs pairs |x| &*x.name, None, x.span, None;
+            Param params |x| &*x.name, None, x.span, None;
+            Require requires |x| "", None, x.span, None;
+            Profile profiles |x| &*x.name, x.title.as_ref(), x.span, None;
+            Metric metrics |x| &*x.name, None, x.span, None;
+            Threshold thresholds |x| &*x.name, None, x.span, Some(RuleRef::Threshold);
+            Gate gates |x| &*x.name, x.title.as_ref(), x.span, Some(RuleRef::Gate);
+            Stage stages |x| &*x.number, x.title.as_ref(), x.span, None;
+            Trigger triggers |x| &*x.name, x.title.as_ref(), x.span, Some(RuleRef::Trigger);
+            Rollback rollbacks |x| &*x.core.name, x.core.title.as_ref(), x.core.span, Some(RuleRef::Rollback);
+            Decision decisions |x| &*x.name, x.title.as_ref(), x.span, None;
+            Report reports |x| &*x.name, x.title.as_ref(), x.span, None;
+            Test tests |x| &*x.title, Some(&x.title), x.span, None;
+        }
+    }
+
+    /// The item of a name: of a stage its number, of a test its title.
+    pub fn item(&self, name: &str) -> Option<Item<'_>> {
+        self.items().find(|item| item.name == name && !name.is_empty())
+    }
+
+    /// The item that a rule is.
+    pub fn rule(&self, rule: RuleRef) -> Option<Item<'_>> {
+        self.items().find(|item| item.rule == Some(rule))
+    }
+
+    /// Every rule that has a verdict, in the order of the board.
+    pub fn rules(&self) -> Vec<RuleRef> {
+        let mut rules: Vec<RuleRef> = self.items().filter_map(|i| i.rule).collect();
+        rules.sort_unstable();
+        rules
     }
 
     /// A contract.

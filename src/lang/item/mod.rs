@@ -38,6 +38,16 @@ macro_rules! nouns {
                 match self { $(Noun::$noun => $word,)+ }
             }
 
+            /// So many items of it, in words.
+            pub fn counted(self, n: usize) -> String {
+                let one = match self {
+                    Noun::Pairs => "pairs block",
+                    Noun::Require => "requirement",
+                    _ => self.word(),
+                };
+                format!("{n} {one}{}", if n == 1 { "" } else { "s" })
+            }
+
             pub(crate) fn head_rule(self) -> Rule {
                 match self { $(Noun::$noun => Rule::$head,)+ }
             }
