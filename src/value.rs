@@ -392,6 +392,15 @@ impl Type {
     }
 }
 
+/// A word with the article it is spoken with: `an overlap`, `a venture`, `a user`.
+pub fn with_article(word: &str) -> String {
+    // Written with a vowel and spoken with a consonant, and the other way round.
+    let consonant = ["uni", "use", "usa", "uti", "eu", "one", "once"].iter().any(|w| word.starts_with(w));
+    let silent = ["hour", "honest", "heir"].iter().any(|w| word.starts_with(w));
+    let vowel = word.starts_with(['a', 'e', 'i', 'o', 'u', 'A', 'E', 'I', 'O', 'U']);
+    format!("{} {word}", if silent || vowel && !consonant { "an" } else { "a" })
+}
+
 /// `a, b or c`.
 pub fn listed<S: AsRef<str>>(words: &[S], joint: &str) -> String {
     match words {
