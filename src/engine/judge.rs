@@ -331,9 +331,9 @@ impl<'a> Judge<'a> {
             let Some(parts) = parts else { return Ok(None) };
             let Some(number) = self.readings.keys.get(&next).and_then(|k| k.find(&parts)) else {
                 let text = format!(
-                    "{} refers to a {} {} that is not there",
+                    "{} refers to {} {} that is not there",
                     key_words(&self.key(at.relation, at.key)),
-                    self.pack.row_word(next),
+                    crate::value::with_article(self.pack.row_word(next)),
                     key_words(&parts)
                 );
                 return Err(Why::new(Reason::Orphan, text));

@@ -341,10 +341,10 @@ fn check_filled(cx: &mut Checker<'_>) {
             cx.report(
                 Diagnostic::new(
                     Code::UnitMismatch,
-                    format!("`{column}` is {}, and `{from}` is {}", declared.0.name(), metric.ty.name()),
+                    format!("`{column}` is {}, and `{from}` is {}", declared.0.phrase(), metric.ty.phrase()),
                 )
-                .label(from.span, format!("this is {}", metric.ty.name()))
-                .label(declared.1, format!("this is {}", declared.0.name())),
+                .label(from.span, format!("this is {}", metric.ty.phrase()))
+                .label(declared.1, format!("this is {}", declared.0.phrase())),
             );
         }
     }
@@ -411,6 +411,17 @@ pub fn arithmetic(op: Arith, a: &Value, a_ty: &Type, b: &Value, b_ty: &Type) -> 
     }
 }
 
+/// A sign as it is read aloud.
+fn spoken(op: Arith) -> &'static str {
+    match op {
+        Arith::Add => "plus",
+        Arith::Sub => "minus",
+        Arith::Mul => "times",
+        Arith::Div => "divided by",
+        Arith::PercentOf => "as percent of",
+    }
+}
+
 impl<'a> Checker<'a> {
     pub(crate) fn report(&mut self, diagnostic: Diagnostic) {
         self.diagnostics.push(diagnostic);
@@ -448,6 +459,7 @@ impl<'a> Checker<'a> {
         let wordy = |t: &Type| matches!(t, Type::Text | Type::Id(_));
         match (a, b) {
             (a, b) if a == b => true,
+            (Type::Broken, _) | (_, Type::Broken) => true,
             (a, b) if numeric(a) && numeric(b) || timely(a) && timely(b) || wordy(a) && wordy(b) => true,
             (Type::Words(a), Type::Words(b)) => a.iter().any(|w| b.contains(w)),
             (Type::Words(_), Type::Text) | (Type::Text, Type::Words(_)) => true,
@@ -458,16 +470,14 @@ impl<'a> Checker<'a> {
     /// What to write when two units do not meet.
     pub(crate) fn unit_help(&self, left: &Type, right: &Type) -> String {
         match (left, right) {
-            (Type::Percent, Type::Number | Type::Count) => "write a percent, such as 20%".into(),
             (Type::Number | Type::Count, Type::Percent) => "a ratio in percents is written `a as percent of b`".into(),
             (Type::Points, Type::Percent) | (Type::Percent, Type::Points) => {
                 "a difference of percents is in points: write `3 points`".into()
             }
-            (Type::Money(c), Type::Number | Type::Count) => format!("write an amount in {c}, such as $100"),
             (Type::Money(a), Type::Money(b)) => format!("{a} and {b} never mix without a stated rate"),
             (Type::Duration, Type::Span) => "a length of time is exact: write it in hours or minutes".into(),
             (Type::Span, Type::Duration) => "days, weeks and months are of the calendar: write it in days".into(),
-            (left, _) => format!("write it as {}", left.name()),
+            (left, _) => left.write_such(),
         }
     }
 
@@ -870,8 +880,11 @@ impl<'a> Checker<'a> {
     /// A literal's value and unit.
     pub(crate) fn literal_value(&mut self, literal: &Literal, span: Span) -> Option<(Value, Type)> {
         let value = literal.value(&self.settings.calendar, &self.settings.currency);
-        if value.is_none() {
-            self.report(Diagnostic::at(Code::BadLiteral, span, "this value cannot be used here"));
+        if value.is_none() && *literal != Literal::Broken {
+            self.report(
+                Diagnostic::at(Code::BadLiteral, span, "this value cannot be used here")
+                    .help("write a number, an amount, a percent, a length of time, a date, or `yes` or `no`"),
+            );
         }
         value
     }
@@ -906,7 +919,7 @@ impl<'a> Checker<'a> {
             Diagnostic::at(
                 Code::UnitMismatch,
                 e.span,
-                format!("this is {}, and a length of time is needed", constant.ty.name()),
+                format!("this is {}, and a length of time is needed", constant.ty.phrase()),
             )
             .help("write for example `24 hours` or `7 days`"),
         );
@@ -966,7 +979,7 @@ impl<'a> Checker<'a> {
         );
         let mut fault = names::unknown(word, "nothing here is called", known.iter().map(String::as_str));
         if fault.help.as_ref().is_some_and(|h| h.starts_with("known are")) {
-            fault.help = Some(match scope.relation {
+            fault = fault.help(match scope.relation {
                 Some(r) => format!(
                     "it is no column or metric of a {}, no metric of the portfolio and no param",
                     self.row_word(r)
@@ -1318,7 +1331,7 @@ impl<'a> Checker<'a> {
             Diagnostic::at(
                 Code::NotACondition,
                 e.span,
-                format!("this is {}, and something that holds or not is needed", checked.ty.name()),
+                format!("this is {}, and something that holds or not is needed", checked.ty.phrase()),
             )
             .help(help),
         );
@@ -1345,9 +1358,9 @@ impl<'a> Checker<'a> {
             Diagnostic::at(
                 Code::UnitMismatch,
                 e.span,
-                format!("this is {}, and {} is needed", checked.ty.name(), ty.name()),
+                format!("this is {}, and {} is needed", checked.ty.phrase(), ty.phrase()),
             )
-            .help(format!("write it as {}", ty.name())),
+            .help(ty.write_such()),
         );
         None
     }
@@ -1431,7 +1444,7 @@ impl<'a> Checker<'a> {
             }
             ExprKind::Name(path) => {
                 let (binding, ty) = self.resolve(scope, path)?;
-                Some(Expr { kind: ExprKind::Name(binding), span: e.span, ty })
+                (ty != Type::Broken).then_some(Expr { kind: ExprKind::Name(binding), span: e.span, ty })
             }
             ExprKind::Not(inner) => holds(ExprKind::Not(Box::new(self.condition(scope, inner)?))),
             ExprKind::Joint(joint, all) => {
@@ -1483,10 +1496,10 @@ impl<'a> Checker<'a> {
                     self.report(
                         Diagnostic::new(
                             Code::UnitMismatch,
-                            format!("{} {} {} has no meaning", a.ty.name(), op.words(), b.ty.name()),
+                            format!("{} {} {} has no meaning", a.ty.phrase(), spoken(*op), b.ty.phrase()),
                         )
-                        .label(b.span, format!("this is {}", b.ty.name()))
-                        .label(a.span, format!("this is {}", a.ty.name()))
+                        .label(b.span, format!("this is {}", b.ty.phrase()))
+                        .label(a.span, format!("this is {}", a.ty.phrase()))
                         .help(self.arith_help(*op, &a.ty, &b.ty)),
                     );
                     return None;
@@ -1537,10 +1550,13 @@ impl<'a> Checker<'a> {
         if !self.compatible(&left.ty, &right.ty) {
             let help = self.unit_help(&left.ty, &right.ty);
             self.report(
-                Diagnostic::new(Code::UnitMismatch, format!("{} is compared with {}", left.ty.name(), right.ty.name()))
-                    .label(right.span, format!("this is {}", right.ty.name()))
-                    .label(left.span, format!("this is {}", left.ty.name()))
-                    .help(help),
+                Diagnostic::new(
+                    Code::UnitMismatch,
+                    format!("{} is compared with {}", left.ty.phrase(), right.ty.phrase()),
+                )
+                .label(right.span, format!("this is {}", right.ty.phrase()))
+                .label(left.span, format!("this is {}", left.ty.phrase()))
+                .help(help),
             );
             return None;
         }
@@ -1550,7 +1566,7 @@ impl<'a> Checker<'a> {
                 Diagnostic::at(
                     Code::UnitMismatch,
                     left.span,
-                    format!("this is {}, which has no more and no less", left.ty.name()),
+                    format!("this is {}, which has no more and no less", left.ty.phrase()),
                 )
                 .help("write `is` or `is not`"),
             );
@@ -1574,7 +1590,7 @@ impl<'a> Checker<'a> {
             self.report(Diagnostic::at(
                 Code::BadTime,
                 value.span,
-                format!("this is {}, and a date or moment is needed", value.ty.name()),
+                format!("this is {}, and a date or moment is needed", value.ty.phrase()),
             ));
             return None;
         }
@@ -1583,7 +1599,7 @@ impl<'a> Checker<'a> {
                 Diagnostic::at(
                     Code::BadTime,
                     span.span,
-                    format!("this is {}, and a length of time is needed", span.ty.name()),
+                    format!("this is {}, and a length of time is needed", span.ty.phrase()),
                 )
                 .help("write for example `3 days`"),
             );
@@ -1598,7 +1614,7 @@ impl<'a> Checker<'a> {
                     self.report(Diagnostic::at(
                         Code::BadTime,
                         at.span,
-                        format!("this is {}, and a date or moment is needed", at.ty.name()),
+                        format!("this is {}, and a date or moment is needed", at.ty.phrase()),
                     ));
                     return None;
                 }
@@ -1638,7 +1654,7 @@ impl<'a> Checker<'a> {
             self.report(Diagnostic::at(
                 Code::BadTime,
                 w.span,
-                format!("this column is {}, and a date or moment is needed", ty.name()),
+                format!("this column is {}, and a date or moment is needed", ty.phrase()),
             ));
             return None;
         }

@@ -482,7 +482,7 @@ fn declare_column(cx: &mut Checker<'_>, written: &WrittenColumn) -> Column {
                         }),
                     ),
                 );
-                Type::Text
+                Type::Broken
             }
         },
     };
@@ -579,7 +579,7 @@ pub(crate) fn check(cx: &mut Checker<'_>, id: ContractId, written: &Written) {
     {
         let ty = cx.contracts[id.index()].columns[column as usize].ty.clone();
         if !matches!(ty, Type::Date | Type::Moment) {
-            let message = format!("`{word}` is {}, and a contract is dated by a date or a moment", ty.name());
+            let message = format!("`{word}` is {}, and a contract is dated by a date or a moment", ty.phrase());
             cx.report(Diagnostic::at(Code::BadTime, word.span, message));
         }
         cx.contracts[id.index()].dated = Some(column);
@@ -688,13 +688,15 @@ fn check_limits(cx: &mut Checker<'_>, id: ContractId, own: Relation, written: &W
             Limit::Low(e) | Limit::High(e) => {
                 let Some(bound) = cx.constant(e) else { continue };
                 if !cx.compatible(&ty, &bound.ty) {
-                    let message =
-                        format!("`{}` is {} and cannot be compared with {}", written.name, ty.name(), bound.ty.name());
-                    cx.report(
-                        Diagnostic::at(Code::UnitMismatch, e.span, message)
-                            .help(format!("write the bound as {}", ty.name())),
+                    let message = format!(
+                        "`{}` is {} and cannot be compared with {}",
+                        written.name,
+                        ty.phrase(),
+                        bound.ty.phrase()
                     );
-                    continue;
+                    cx.report(Diagnostic::at(Code::UnitMismatch, e.span, message).help(ty.write_such()));
+                    // Both bounds are of one unit: the second would only repeat it.
+                    return;
                 }
                 bounds[usize::from(matches!(limit, Limit::High(_)))] = Some(bound);
             }
@@ -708,7 +710,7 @@ fn check_limits(cx: &mut Checker<'_>, id: ContractId, own: Relation, written: &W
                     Diagnostic::at(
                         Code::UnitMismatch,
                         *span,
-                        format!("`{}` is {}, which is never an empty text", written.name, ty.name()),
+                        format!("`{}` is {}, which is never an empty text", written.name, ty.phrase()),
                     )
                     .help("only text can be `not empty`; a column that may be missing is `optional`"),
                 );

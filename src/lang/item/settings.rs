@@ -105,13 +105,13 @@ pub(crate) fn check_setting(cx: &mut Checker<'_>, set: &Setting) -> Option<(Para
                 cx.report(
                     Diagnostic::new(
                         Code::UnitMismatch,
-                        format!("`{}` is {}, not {}", param.name, param.ty.name(), constant.ty.name()),
+                        format!("`{}` is {}, not {}", param.name, param.ty.phrase(), constant.ty.phrase()),
                     )
-                    .label(set.value.span, format!("this is {}", constant.ty.name()))
+                    .label(set.value.span, format!("this is {}", constant.ty.phrase()))
                     .label(param.span, format!("`{}` is declared here", param.name))
                     .help(format!(
                         "write it as {}, such as {}",
-                        param.ty.name(),
+                        param.ty.phrase(),
                         param.default.show(&param.ty)
                     )),
                 );

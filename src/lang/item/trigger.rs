@@ -585,7 +585,7 @@ pub(crate) fn check_as(cx: &mut Checker<'_>, written: &Written, noun: &'static s
                 Diagnostic::at(
                     Code::UnitMismatch,
                     e.span,
-                    format!("this is {}, and a rule acts on so many or on a percent of all", limit.ty.name()),
+                    format!("this is {}, and a rule acts on so many or on a percent of all", limit.ty.phrase()),
                 )
                 .help("write for example `acts on at most 2 a day` or `acts on at most 20% a day`"),
             );
@@ -748,7 +748,7 @@ fn count(cx: &mut Checker<'_>, written: &Expr<AsWritten>, least: i128, what: &st
         cx.report(Diagnostic::at(
             Code::UnitMismatch,
             written.span,
-            format!("a {what} is a number, and this is {}", count.ty.name()),
+            format!("a {what} is a number, and this is {}", count.ty.phrase()),
         ));
         return None;
     }
