@@ -447,6 +447,14 @@ pub fn with_article(word: &str) -> String {
     format!("{} {word}", if silent || vowel && !consonant { "an" } else { "a" })
 }
 
+/// `1 row`, `3 rows`.
+pub fn counted(n: impl TryInto<u64>, one: &str) -> String {
+    match n.try_into().unwrap_or(u64::MAX) {
+        1 => format!("1 {one}"),
+        n => format!("{n} {one}s"),
+    }
+}
+
 /// `a, b or c`.
 pub fn listed<S: AsRef<str>>(words: &[S], joint: &str) -> String {
     match words {

@@ -11,7 +11,7 @@ use super::{Done, FINE, Fault, Format, PackArgs, findings, world};
 use crate::compile::Compiled;
 use crate::diagnostic::{Code, Diagnostic, Severity, render};
 use crate::lang::pack::Pack;
-use crate::value::listed;
+use crate::value::{counted, listed};
 
 /// So many findings are shown to people; then they are counted.
 const SHOWN: usize = 100;
@@ -53,11 +53,7 @@ pub(super) fn report(compiled: &Compiled, out: &mut Out, format: Format, summary
         match format {
             Format::Human => {
                 let warnings = compiled.count(Severity::Warning);
-                let warned = match warnings {
-                    0 => String::new(),
-                    1 => "; 1 warning".to_owned(),
-                    n => format!("; {n} warnings"),
-                };
+                let warned = if warnings > 0 { format!("; {}", counted(warnings, "warning")) } else { String::new() };
                 out.line(format!("ok: {}{warned}", contents(pack)))?;
                 if let Some(note) = note {
                     out.line(format!("note: {note}"))?;
@@ -90,13 +86,13 @@ fn human(compiled: &Compiled, out: &mut Out) -> Result<(), Fault> {
     }
     if compiled.is_refused() {
         let (errors, warnings) = (compiled.count(Severity::Error), compiled.count(Severity::Warning));
-        let plural = |n: usize, one: &str| if n == 1 { format!("1 {one}") } else { format!("{n} {one}s") };
-        let warned = if warnings > 0 { format!(", {}", plural(warnings, "warning")) } else { String::new() };
-        out.error(&format!(
-            "refused: {}{warned} in {}\n",
-            plural(errors, "error"),
-            plural(compiled.sources.len(), "file")
-        ))?;
+        let warned = if warnings > 0 { format!(", {}", counted(warnings, "warning")) } else { String::new() };
+        // What could not be read is no file in which something was found.
+        let files = match compiled.sources.len() {
+            0 => String::new(),
+            n => format!(" in {}", counted(n, "file")),
+        };
+        out.error(&format!("refused: {}{warned}{files}\n", counted(errors, "error")))?;
     }
     Ok(())
 }
@@ -163,9 +159,16 @@ fn not_executed(pack: &Pack) -> Option<String> {
     if steps == 0 {
         return None;
     }
-    let rules = pack.triggers.len() + pack.rollbacks.len();
+    let rules: Vec<String> = [(pack.triggers.len(), "trigger"), (pack.rollbacks.len(), "rollback")]
+        .into_iter()
+        .filter(|(n, _)| *n > 0)
+        .map(|(n, one)| counted(n, one))
+        .collect();
+    let (are, them) = if steps == 1 { ("is", "it") } else { ("are", "them") };
     Some(format!(
-        "{steps} steps of {rules} triggers and rollbacks (approvals, messages, writes, restores) are checked and planned; \
-         this version does not carry them out"
+        "{} of {} (approvals, messages, writes, restores) {are} checked and planned; \
+         this version does not carry {them} out",
+        counted(steps, "step"),
+        listed(&rules, "and")
     ))
 }

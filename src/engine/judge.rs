@@ -21,7 +21,7 @@ use crate::lang::pack::Pack;
 use crate::lang::print::{self, spoken};
 use crate::plan::{GroupUse, Moment, MomentId, Plan, cadence_moment, hold_moments, pace_moment};
 use crate::time::{Instant, age_words};
-use crate::value::{Number, Type, Value, listed};
+use crate::value::{Number, Type, Value, counted, listed};
 
 /// A row in scope: its relation and the number of its key.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -692,7 +692,7 @@ impl<'a> Judge<'a> {
         (rows < needs).then(|| {
             Why::new(
                 Reason::TooFewRows,
-                format!("{rows} rows of `{}`, {needs} needed", self.pack.relation_name(a.rows.of)),
+                format!("{} of `{}`, {needs} needed", counted(rows, "row"), self.pack.relation_name(a.rows.of)),
             )
         })
     }
@@ -1462,7 +1462,10 @@ impl<'a> Judge<'a> {
             let needed = u64::from(volume.rows);
             match &volume.per {
                 None if count(0) < needed => {
-                    findings.push((Reason::TooFewRows, format!("{} rows within {every}, {needed} promised", count(0))));
+                    findings.push((
+                        Reason::TooFewRows,
+                        format!("{} within {every}, {needed} promised", counted(count(0), "row")),
+                    ));
                 }
                 None => {}
                 Some((relation, _)) => {
@@ -1476,7 +1479,11 @@ impl<'a> Judge<'a> {
                         }
                     }
                     if !short.is_empty() {
-                        let text = format!("fewer than {needed} rows within {every} for {}", listed(&short, "and"));
+                        let text = format!(
+                            "fewer than {} within {every} for {}",
+                            counted(needed, "row"),
+                            listed(&short, "and")
+                        );
                         findings.push((Reason::TooFewRows, text));
                     }
                 }

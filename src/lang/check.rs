@@ -208,8 +208,9 @@ fn check_requires(cx: &mut Checker<'_>, requires: &[Option<item::require::Requir
     for require in requires.iter().flatten() {
         if !params_hold(&require.condition, &now) {
             let text = explain_params(cx, &require.condition, &now);
-            let mut fault = Diagnostic::at(Code::RequireBroken, require.span, format!("this does not hold: {text}"))
-                .help(format!("change a `set` or a default so that it holds: {}", require.because));
+            let mut fault =
+                Diagnostic::at(Code::RequireBroken, require.span, format!("this requirement is broken: {text}"))
+                    .help(format!("change a `set` or a default so that it holds: {}", require.because));
             for (id, value) in changed_params(cx, &require.condition) {
                 fault = fault.label(id, value);
             }
@@ -263,17 +264,17 @@ fn changed_params(cx: &Checker<'_>, e: &Expr<Checked>) -> Vec<(Span, String)> {
         .collect()
 }
 
-/// `a + b = 1` with its numbers: `0.30 + 0.35 = 0.65, not 1`.
+/// `a + b = 1` with its numbers: `a (0.30) + b (0.35) is 0.65, which is not 1`.
 fn explain_params(cx: &Checker<'_>, e: &Expr<Checked>, value_of: &dyn Fn(ParamId) -> Option<Value>) -> String {
     if let ExprKind::Compare(compare, a, b) = &e.kind
         && let (Some(left), Some(right)) = (param_value(a, value_of), param_value(b, value_of))
     {
-        return format!(
-            "the left side is {}, which {} {}",
-            left.show(&a.ty),
-            compare.opposite().words(),
-            right.show(&b.ty)
-        );
+        let side = |e: &Expr<Checked>, value: &Value| match e.kind {
+            ExprKind::Arith(..) => format!("{} is {}", cx.with_values(e, value_of), value.show(&e.ty)),
+            _ => cx.with_values(e, value_of),
+        };
+        let which = if matches!(a.kind, ExprKind::Arith(..)) { ", which" } else { "" };
+        return format!("{}{which} {} {}", side(a, &left), compare.opposite().words(), side(b, &right));
     }
     let all: Vec<String> = params_of(e)
         .into_iter()
@@ -429,6 +430,32 @@ impl<'a> Checker<'a> {
 
     pub(crate) fn currency(&self) -> Currency {
         self.settings.currency.clone()
+    }
+
+    /// An operand as a person writes it, where it is a value or a name.
+    pub(crate) fn in_words(&self, e: &Expr<Checked>) -> String {
+        match &e.kind {
+            ExprKind::Literal(value) => value.show(&e.ty),
+            ExprKind::Name(Binding::Param(id)) => {
+                self.params[id.index()].as_ref().map_or_else(|| "a param".into(), |p| format!("`{}`", p.name))
+            }
+            ExprKind::Name(Binding::Now) => "now".into(),
+            _ => "another value".into(),
+        }
+    }
+
+    /// Arithmetic over params with the value of each behind its name.
+    fn with_values(&self, e: &Expr<Checked>, value_of: &dyn Fn(ParamId) -> Option<Value>) -> String {
+        match &e.kind {
+            ExprKind::Arith(op, a, b) => {
+                format!("{} {} {}", self.with_values(a, value_of), op.words(), self.with_values(b, value_of))
+            }
+            ExprKind::Name(Binding::Param(id)) => match (self.params[id.index()].as_ref(), value_of(*id)) {
+                (Some(p), Some(value)) => format!("{} ({})", p.name, value.show(&p.ty)),
+                _ => self.in_words(e),
+            },
+            _ => self.in_words(e),
+        }
     }
 
     /// The reason of an item that must have one.
