@@ -345,7 +345,8 @@ fn check_filled(cx: &mut Checker<'_>) {
                     format!("`{column}` is {}, and `{from}` is {}", declared.0.phrase(), metric.ty.phrase()),
                 )
                 .label(from.span, format!("this is {}", metric.ty.phrase()))
-                .label(declared.1, format!("this is {}", declared.0.phrase())),
+                .label(declared.1, format!("this is {}", declared.0.phrase()))
+                .help(format!("declare `{column}` as {}, or fill it from another metric", metric.ty.name())),
             );
         }
     }
@@ -557,7 +558,10 @@ impl<'a> Checker<'a> {
             }
         }
         let nouns: Vec<String> = self.names.nouns().map(str::to_owned).collect();
-        let fault = names::unknown(word, "no contract calls its rows", nouns.iter().map(String::as_str));
+        let mut fault = names::unknown(word, "no contract calls its rows", nouns.iter().map(String::as_str));
+        if fault.help.is_none() {
+            fault = fault.help(format!("say it in a contract: `contract NAME, each a {word}`"));
+        }
         self.report(fault);
         None
     }
@@ -623,11 +627,14 @@ impl<'a> Checker<'a> {
             && !contract.is_table()
         {
             let name = contract.name.clone();
-            self.report(Diagnostic::at(
-                Code::WrongKind,
-                word.span,
-                format!("`{name}` describes a document, whose rows are not in the database"),
-            ));
+            self.report(
+                Diagnostic::at(
+                    Code::WrongKind,
+                    word.span,
+                    format!("`{name}` describes a document, whose rows are not in the database"),
+                )
+                .help("name the table or the metric it is filled from"),
+            );
             return None;
         }
         (!self.is_broken(relation)).then_some(relation)
@@ -984,6 +991,49 @@ impl<'a> Checker<'a> {
                 .is_some_and(|e| e.broken || matches!(e.kind, Kind::Param(_) | Kind::Metric(_)))
     }
 
+    /// The finding for a name that is a column, but not of the row at hand: how to get one value out of many.
+    fn column_elsewhere(&self, scope: &Scope<'_>, word: &Word) -> Option<Diagnostic> {
+        let named = |c: &&Contract| c.is_table() && c.column(&word.text).is_some();
+        let contract = self.contracts.iter().find(named)?;
+        let column = &contract.columns[contract.column(&word.text)? as usize];
+        let (rows, row) = (&contract.name, contract.row_word());
+        let here = match scope.relation {
+            _ if scope.params => return None,
+            Some(relation) => format!("not of a {}", self.row_word(relation)),
+            None => "not of the portfolio as a whole".to_owned(),
+        };
+        let metric = match &column.ty {
+            Type::Words(words) => {
+                format!("metric NAME = count of {rows} where {word} is {}", words.first().map_or("…", |w| &**w))
+            }
+            ty if ty.is_quantity() && contract.dated.is_some() && scope.relation.is_some() => {
+                format!("metric NAME = latest {word} in {rows}")
+            }
+            ty if ty.is_quantity() => format!("metric NAME = sum of {word} in {rows}"),
+            _ => format!("metric NAME = count of distinct {word} in {rows}"),
+        };
+        let help = match (scope.relation, &contract.noun) {
+            (None, Some(_)) => format!(
+                "count or sum it up: `{metric}`; a trigger, rollback or metric may also be one of each {row}: `, per {row}`"
+            ),
+            (None, None) => format!("count or sum it up: `{metric}`"),
+            (Some(relation), _) => {
+                let leads = self.names_contract(rows).is_some_and(|id| self.leads(Relation::Contract(id), relation));
+                let per = if leads { format!("NAME per {}", self.row_word(relation)) } else { "NAME".to_owned() };
+                format!("give it a metric and use its name: `{}`", metric.replacen("NAME", &per, 1))
+            }
+        };
+        let message = format!("`{word}` is a column of `{rows}`, {here}");
+        Some(Diagnostic::at(Code::UnknownName, word.span, message).help(help))
+    }
+
+    fn names_contract(&self, name: &str) -> Option<ContractId> {
+        match self.names.get(name)?.kind {
+            Kind::Contract(id) => Some(id),
+            _ => None,
+        }
+    }
+
     pub(crate) fn unknown_name(&mut self, scope: &Scope<'_>, word: &Word) {
         let mut known: Vec<String> = Vec::new();
         match scope.relation {
@@ -994,6 +1044,10 @@ impl<'a> Checker<'a> {
             None => {}
         }
         if self.is_broken_scope(scope) {
+            return;
+        }
+        if let Some(fault) = self.column_elsewhere(scope, word) {
+            self.report(fault);
             return;
         }
         known.extend(
@@ -1080,7 +1134,12 @@ impl<'a> Checker<'a> {
                                 format!("`{word}` is {}, and {needed} is needed here", kind.word()),
                             )
                             .label(word.span, "used here")
-                            .label(entry.span, "declared here"),
+                            .label(entry.span, "declared here")
+                            .help(if scope.params {
+                                "only params and values may stand here: they are known before anything is measured"
+                            } else {
+                                "name a value: a column, a metric or a param"
+                            }),
                         );
                         None
                     }
@@ -1371,7 +1430,10 @@ impl<'a> Checker<'a> {
         if checked.ty != Type::Condition {
             return Some(checked);
         }
-        self.report(Diagnostic::at(Code::NotACondition, e.span, "this holds or does not, and a value is needed here"));
+        self.report(
+            Diagnostic::at(Code::NotACondition, e.span, "this holds or does not, and a value is needed here")
+                .help("a condition stands behind `when` or `where`, as in `is WORD when …`"),
+        );
         None
     }
 
@@ -1459,11 +1521,14 @@ impl<'a> Checker<'a> {
         match &e.kind {
             ExprKind::Literal(literal) => {
                 if let Literal::Presence(p) = literal {
-                    self.report(Diagnostic::at(
-                        Code::NotACondition,
-                        e.span,
-                        format!("`{}` is asked of a value: `… is {}`", p.word(), p.word()),
-                    ));
+                    self.report(
+                        Diagnostic::at(
+                            Code::NotACondition,
+                            e.span,
+                            format!("`{}` is asked of a value: `… is {}`", p.word(), p.word()),
+                        )
+                        .help(format!("write `NAME is {}`", p.word())),
+                    );
                     return None;
                 }
                 let (value, ty) = self.literal_value(literal, e.span)?;
@@ -1614,11 +1679,14 @@ impl<'a> Checker<'a> {
         let span = self.value(scope, &d.span)?;
         let timely = |t: &Type| matches!(t, Type::Date | Type::Moment);
         if !timely(&value.ty) {
-            self.report(Diagnostic::at(
-                Code::BadTime,
-                value.span,
-                format!("this is {}, and a date or moment is needed", value.ty.phrase()),
-            ));
+            self.report(
+                Diagnostic::at(
+                    Code::BadTime,
+                    value.span,
+                    format!("this is {}, and a date or moment is needed", value.ty.phrase()),
+                )
+                .help("name a column or metric that is a date or a moment, or write `2026-03-02`"),
+            );
             return None;
         }
         if !matches!(span.ty, Type::Duration | Type::Span) {
@@ -1638,11 +1706,14 @@ impl<'a> Checker<'a> {
             Anchor::Before(e) | Anchor::After(e) => {
                 let at = self.value(scope, e)?;
                 if !timely(&at.ty) {
-                    self.report(Diagnostic::at(
-                        Code::BadTime,
-                        at.span,
-                        format!("this is {}, and a date or moment is needed", at.ty.phrase()),
-                    ));
+                    self.report(
+                        Diagnostic::at(
+                            Code::BadTime,
+                            at.span,
+                            format!("this is {}, and a date or moment is needed", at.ty.phrase()),
+                        )
+                        .help("name a column or metric that is a date or a moment, or write `2026-03-02`"),
+                    );
                     return None;
                 }
                 if matches!(d.anchor, Anchor::Before(_)) { Anchor::Before(at) } else { Anchor::After(at) }
@@ -1678,11 +1749,14 @@ impl<'a> Checker<'a> {
         };
         let ty = self.contracts[id.index()].columns[column as usize].ty.clone();
         if !matches!(ty, Type::Date | Type::Moment) {
-            self.report(Diagnostic::at(
-                Code::BadTime,
-                w.span,
-                format!("this column is {}, and a date or moment is needed", ty.phrase()),
-            ));
+            self.report(
+                Diagnostic::at(
+                    Code::BadTime,
+                    w.span,
+                    format!("this column is {}, and a date or moment is needed", ty.phrase()),
+                )
+                .help("name a column that is a date or a moment: `within … by COLUMN`"),
+            );
             return None;
         }
         let kind = match &w.kind {

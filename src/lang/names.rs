@@ -212,24 +212,30 @@ impl Names {
             Some(entry) => {
                 let found = pick(entry.kind);
                 if found.is_none() {
+                    let fits = |e: &Entry| !e.broken && pick(e.kind).is_some();
+                    let mut known: Vec<&str> =
+                        self.by_name.iter().filter(|(_, e)| fits(e)).map(|(n, _)| &**n).collect();
+                    known.sort_unstable();
+                    let help = match known.len() {
+                        0 => format!("the pack has no {} yet", bare(what)),
+                        1..=8 => format!("name {what}: {}", crate::value::listed(&known, "or")),
+                        _ => format!("name {what}, such as {}", crate::value::listed(&known[..4], "or")),
+                    };
                     diagnostics.push(
                         Diagnostic::new(
                             Code::WrongKind,
                             format!("`{word}` is {}, and {what} is needed here", entry.kind.word()),
                         )
                         .label(word.span, "used here")
-                        .label(entry.span, "declared here"),
+                        .label(entry.span, "declared here")
+                        .help(help),
                     );
                 }
                 found
             }
             None => {
                 let known = self.by_name.iter().filter(|(_, e)| pick(e.kind).is_some()).map(|(n, _)| &**n);
-                diagnostics.push(unknown(
-                    word,
-                    &format!("there is no {} called", what.trim_start_matches("a ").trim_start_matches("an ")),
-                    known,
-                ));
+                diagnostics.push(unknown(word, &format!("there is no {} called", bare(what)), known));
                 None
             }
         }
@@ -239,6 +245,11 @@ impl Names {
     pub fn contract(&self, word: &Word, diagnostics: &mut Vec<Diagnostic>) -> Option<ContractId> {
         self.of_kind(word, "a contract", |k| if let Kind::Contract(id) = k { Some(id) } else { None }, diagnostics)
     }
+}
+
+/// A noun without its article.
+fn bare(what: &str) -> &str {
+    what.trim_start_matches("a ").trim_start_matches("an ")
 }
 
 /// The finding for a name nobody declares.

@@ -413,6 +413,7 @@ pub(crate) fn declare(cx: &mut Checker<'_>, written: &Written) -> Contract {
         if let Some(first) = columns.iter().find(|c| c.name == column.name.text) {
             cx.report(
                 Diagnostic::new(Code::Duplicate, format!("the column `{}` stands twice", column.name))
+                    .help("keep one of the two, or rename it")
                     .label(column.name.span, "again here")
                     .label(first.span, "first here"),
             );
@@ -571,6 +572,7 @@ pub(crate) fn check(cx: &mut Checker<'_>, id: ContractId, written: &Written) {
                 written.head.span,
                 format!("contract `{}` does not say what names a row", written.head.name),
             )
+            .help("name a column that is a date or a moment")
             .help("add a line such as `one row per id`"),
         );
     }
@@ -580,7 +582,9 @@ pub(crate) fn check(cx: &mut Checker<'_>, id: ContractId, written: &Written) {
         let ty = cx.contracts[id.index()].columns[column as usize].ty.clone();
         if !matches!(ty, Type::Date | Type::Moment) {
             let message = format!("`{word}` is {}, and a contract is dated by a date or a moment", ty.phrase());
-            cx.report(Diagnostic::at(Code::BadTime, word.span, message));
+            cx.report(
+                Diagnostic::at(Code::BadTime, word.span, message).help("name a column that is a date or a moment"),
+            );
         }
         cx.contracts[id.index()].dated = Some(column);
     }

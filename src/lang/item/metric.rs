@@ -402,11 +402,14 @@ pub(crate) fn check(cx: &mut Checker<'_>, written: &Written) -> Option<Metric> {
                 }
                 (_, ty) if ty.is_quantity() => Type::Percent,
                 (_, ty) => {
-                    cx.report(Diagnostic::at(
-                        Code::UnitMismatch,
-                        place,
-                        format!("`{}` is {}, which does not change by amounts", metric.name, ty.phrase()),
-                    ));
+                    cx.report(
+                        Diagnostic::at(
+                            Code::UnitMismatch,
+                            place,
+                            format!("`{}` is {}, which does not change by amounts", metric.name, ty.phrase()),
+                        )
+                        .help("name a metric that is a number, an amount or a length of time"),
+                    );
                     return None;
                 }
             };

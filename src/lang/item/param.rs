@@ -129,7 +129,10 @@ pub(crate) fn check(cx: &mut Checker<'_>, written: &Written) -> Option<Param> {
                         *span,
                         format!("`{word}` is not one of {}", crate::value::listed(&words, "or")),
                     )
-                    .help_if(nearest(&word.text, words.iter().map(|w| &**w))),
+                    .help(
+                        nearest(&word.text, words.iter().map(|w| &**w))
+                            .unwrap_or_else(|| "choose one of these, or add it to them".to_owned()),
+                    ),
                 );
                 return None;
             }

@@ -118,11 +118,14 @@ pub(crate) fn check_setting(cx: &mut Checker<'_>, set: &Setting) -> Option<(Para
                 return None;
             }
             let ExprKind::Literal(value) = constant.kind else {
-                cx.report(Diagnostic::at(
-                    Code::WrongKind,
-                    set.value.span,
-                    "a param is set to a value written out, not to another name",
-                ));
+                cx.report(
+                    Diagnostic::at(
+                        Code::WrongKind,
+                        set.value.span,
+                        "a param is set to a value written out, not to another name",
+                    )
+                    .help(constant.ty.write_such()),
+                );
                 return None;
             };
             value
@@ -166,7 +169,10 @@ pub(crate) fn check_profile(cx: &mut Checker<'_>, written: &Written) -> Option<P
         if let Some((_, _, first)) = values.iter().find(|(p, _, _)| *p == id) {
             let message = format!("the profile sets `{}` twice", set.param);
             cx.report(
-                Diagnostic::new(Code::RepeatedFact, message).label(set.span, "again here").label(*first, "first here"),
+                Diagnostic::new(Code::RepeatedFact, message)
+                    .label(set.span, "again here")
+                    .label(*first, "first here")
+                    .help("keep one of the two"),
             );
             continue;
         }

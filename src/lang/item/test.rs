@@ -778,6 +778,7 @@ fn check_table(cx: &mut Checker<'_>, kind: TableKind, written: &WrittenTable) ->
         if let Some(first) = written.heading[..i].iter().find(|w| w.text == word.text) {
             cx.report(
                 Diagnostic::new(Code::Duplicate, format!("the column `{word}` stands twice"))
+                    .help("keep one of the two")
                     .label(word.span, "again here")
                     .label(first.span, "first here"),
             );
@@ -927,7 +928,10 @@ fn check_expectation(cx: &mut Checker<'_>, written: &WrittenExpectation) -> Opti
         WrittenExpectation::Fired { name, times, times_span, key } => {
             let rule = rule_named(cx, name, false);
             let Some(times) = times else {
-                cx.report(Diagnostic::at(Code::BadLiteral, *times_span, "a rule fires a whole number of times"));
+                cx.report(
+                    Diagnostic::at(Code::BadLiteral, *times_span, "a rule fires a whole number of times")
+                        .help("write for example `fired 2 times`"),
+                );
                 return None;
             };
             let rule = rule?;

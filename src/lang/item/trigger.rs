@@ -745,11 +745,14 @@ fn positive(cx: &mut Checker<'_>, written: &Expr<AsWritten>) -> Option<Expr<Chec
 fn count(cx: &mut Checker<'_>, written: &Expr<AsWritten>, least: i128, what: &str, why: &str) -> Option<Expr<Checked>> {
     let count = cx.constant(written)?;
     if !matches!(count.ty, Type::Count | Type::Number) {
-        cx.report(Diagnostic::at(
-            Code::UnitMismatch,
-            written.span,
-            format!("a {what} is a number, and this is {}", count.ty.phrase()),
-        ));
+        cx.report(
+            Diagnostic::at(
+                Code::UnitMismatch,
+                written.span,
+                format!("a {what} is a number, and this is {}", count.ty.phrase()),
+            )
+            .help("write a whole number without a unit, such as `3`"),
+        );
         return None;
     }
     if let ExprKind::Literal(Value::Number(n)) = &count.kind
