@@ -47,18 +47,23 @@ fn item<'s>(
     let first = first_word(facts, block);
     let Some(noun) = Noun::ALL.iter().copied().find(|n| n.word() == first) else {
         let span = Span { end: block.head.span.start + first.len() as u32, ..block.head.span };
+        // A misspelt noun still declares its name, so that its uses are not held against it.
+        file.unknown.extend(second_word(facts, block.head.span));
+        let fault = Diagnostic::at(Code::UnknownNoun, span, format!("`{first}` opens no block"));
+        if !facts.has_breath() {
+            faults.push(fault.help("a block begins with a noun, such as contract, metric or trigger"));
+            return;
+        }
         let known = Noun::ALL.iter().map(|n| n.word());
         let list: Vec<&str> = known.clone().collect();
         faults.push(
-            Diagnostic::at(Code::UnknownNoun, span, format!("`{first}` opens no block")).help(
+            fault.help(
                 is_fact(first, Noun::ALL)
                     .then(|| "indent it by two blanks: then it is a fact of the block above".to_owned())
                     .or_else(|| nearest(first, known))
                     .unwrap_or_else(|| format!("a block begins with {}", crate::value::listed(&list, "or"))),
             ),
         );
-        // A misspelt noun still declares its name, so that its uses are not held against it.
-        file.unknown.extend(second_word(facts, block.head.span));
         return;
     };
     // What stands nowhere may be the very fact that is missing here.
@@ -155,6 +160,7 @@ fn fact<'s>(facts: &mut Facts<'s>, noun: Noun, line: &Line) -> Result<Node<'s>, 
     let fault = match facts.read(noun.fact_rule(), line.span) {
         Ok(node) => return Ok(node),
         Err(unread) if unread.repaired => return Err(unread.fault),
+        Err(unread) if facts.is_tired() => return Err(unread.fault),
         Err(unread) => unread.fault,
     };
     let word = text.split(char::is_whitespace).next().unwrap_or(text);
@@ -165,8 +171,7 @@ fn fact<'s>(facts: &mut Facts<'s>, noun: Noun, line: &Line) -> Result<Node<'s>, 
         return Err(Box::new(fault.help("indent the heading and the rows of a table by four blanks")));
     }
     // A second look: a fact of another noun is better called that.
-    if !facts.is_tired()
-        && !words.iter().any(|w| w.split(' ').next() == Some(word))
+    if !words.iter().any(|w| w.split(' ').next() == Some(word))
         && (noun != Noun::Contract || super::syntax::reserved_help(word).is_none())
         && fault.code == Code::Syntax
         && fault.span().is_some_and(|s| s.start <= line.span.start + text.len() as u32)

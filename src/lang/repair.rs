@@ -50,7 +50,7 @@ struct Edit {
 
 /// Words of the language that a single missing word may be, the likeliest first.
 const SMALL: [&str; 16] =
-    ["is", "=", "of", ",", "a", "the", "in", "and", "or", "on", "per", "as", "to", "where", "when", ")"];
+    ["is", "=", "of", "and", ",", "a", "the", "in", "or", "on", "per", "as", "to", "where", "when", ")"];
 
 /// Signs of other languages and what is written instead.
 const FOREIGN: [(&str, &str); 11] = [
@@ -244,7 +244,7 @@ fn strays(line: &str, tokens: &[(usize, usize)], place: usize) -> Vec<Edit> {
     let digit = |c: char| c.is_ascii_digit();
     let stray = |(from, to): (usize, usize)| {
         let in_number = line[..from].ends_with(digit) && line[to..].starts_with(digit);
-        let sign = matches!(&line[from..to], ";" | "," | "." | ":" | ")" | "]" | "}" | "\"");
+        let sign = matches!(&line[from..to], "the" | "an" | "that" | ";" | "," | "." | ":" | ")" | "]" | "}" | "\"");
         (sign && !in_number).then(|| Edit { why: Why::Stray, from, to, with: String::new() })
     };
     [place, place.wrapping_sub(1)].iter().filter_map(|i| tokens.get(*i).copied()).filter_map(stray).collect()
@@ -256,7 +256,7 @@ fn quotes(line: &str, tokens: &[(usize, usize)], place: usize) -> Vec<Edit> {
         why: Why::Quote,
         from,
         to,
-        with: format!("\"{}\"", line[from..to].trim_matches('"')),
+        with: format!("\"{}\"", line[from..to].trim_matches(['"', '\''])),
     };
     let Some(&(from, end)) = tokens.get(place.min(tokens.len().saturating_sub(1))) else { return Vec::new() };
     let last = line.trim_end().len();
@@ -283,7 +283,8 @@ fn quotes(line: &str, tokens: &[(usize, usize)], place: usize) -> Vec<Edit> {
 fn phrases(line: &str, tokens: &[(usize, usize)], place: usize) -> Vec<Edit> {
     let word = |i: usize| tokens.get(i).map(|(from, to)| &line[*from..*to]);
     let near = |written: &str, meant: &str| {
-        written != meant && !SMALL_WORDS.contains(&written) && nearest_name(written, [meant]).is_some()
+        let word = written.len() > 1 && written.starts_with(|c: char| c.is_ascii_alphabetic());
+        word && written != meant && !SMALL_WORDS.contains(&written) && nearest_name(written, [meant]).is_some()
     };
     let mut found = Vec::new();
     let starts = (place.saturating_sub(WORDS_BEFORE)..=place).rev();
@@ -295,6 +296,9 @@ fn phrases(line: &str, tokens: &[(usize, usize)], place: usize) -> Vec<Edit> {
                     found.push(Edit { why, from, to, with: phrase.join(" ") });
                 }
             };
+            if phrase.len() > 1 && word(start) == Some(&*phrase.concat()) {
+                edit(Why::Misspelt, 1);
+            }
             let wrong: Vec<usize> = (0..phrase.len()).filter(|i| word(start + i) != Some(&phrase[*i])).collect();
             if let [i] = wrong[..]
                 && word(start + i).is_some_and(|w| near(w, &phrase[i]))
@@ -341,12 +345,27 @@ fn signs(line: &str, tokens: &[(usize, usize)], place: usize) -> Vec<Edit> {
             found.push(Edit { why: Why::Foreign, from, to, with: " or".to_owned() });
         }
     }
-    if place > 0 && SMALL_WORDS.contains(&&line[from..to]) {
-        let others = SMALL_WORDS.iter().chain(&["="]).filter(|w| **w != &line[from..to]);
+    for i in place.saturating_sub(2)..=place + 1 {
+        for (words, meant) in SYNONYMS {
+            let count = words.split(' ').count();
+            let said =
+                words.split(' ').enumerate().all(|(k, w)| tokens.get(i + k).is_some_and(|t| &line[t.0..t.1] == w));
+            if let Some((from, to)) =
+                tokens.get(i).zip(tokens.get(i + count - 1)).map(|(a, b)| (a.0, b.1)).filter(|_| said)
+            {
+                found.push(Edit { why: Why::Foreign, from, to, with: meant.to_owned() });
+            }
+        }
+    }
+    if place > 0 && (SMALL_WORDS.contains(&&line[from..to]) || matches!(&line[from..to], "on" | "at")) {
+        let others = SMALL_WORDS.iter().chain(&["at", "="]).filter(|w| **w != &line[from..to]);
         found.extend(others.map(|w| Edit { why: Why::Foreign, from, to, with: (*w).to_owned() }));
     }
     if line.contains("answer within") {
         found.push(Edit { why: Why::Missing, from: end, to: end, with: ", else escalate".into() });
+    }
+    if line.matches('(').count() > line.matches(')').count() {
+        found.push(Edit { why: Why::Missing, from: end, to: end, with: ")".into() });
     }
     // At its end a line lacks more than a small word, and at its beginning it is another line.
     let Some(&(before, after)) = place.checked_sub(1).and_then(|i| tokens.get(i)).filter(|_| from < end) else {
@@ -358,6 +377,7 @@ fn signs(line: &str, tokens: &[(usize, usize)], place: usize) -> Vec<Edit> {
             // Elsewhere `a` would be taken for a name.
             "a" if !matches!(&line[before..after], "record" | "propose" | "each" | "about" | "to" | "is") => continue,
             "a" => (from, article.split_inclusive(' ').take(1).collect()),
+            "and" | "or" if !line[from..].starts_with(|c: char| c.is_alphabetic()) => continue,
             // So would `on`, but for the one head that has it.
             "on" if !line.starts_with("threshold") => continue,
             "," => (after, word.to_owned()),
@@ -367,6 +387,25 @@ fn signs(line: &str, tokens: &[(usize, usize)], place: usize) -> Vec<Edit> {
     }
     found
 }
+
+/// What people say, and what the language says.
+const SYNONYMS: [(&str, &str); 15] = [
+    ("lower than", "below"),
+    ("less than", "below"),
+    ("smaller than", "below"),
+    ("under", "below"),
+    ("higher than", "above"),
+    ("greater than", "above"),
+    ("more than", "above"),
+    ("not at least", "below"),
+    ("not at most", "above"),
+    ("not above", "at most"),
+    ("not below", "at least"),
+    ("equal to", ""),
+    ("equals", "is"),
+    ("per cent", "percent"),
+    ("every day", "daily"),
+];
 
 /// Words that are often taken for each other.
 const SMALL_WORDS: [&str; 13] = ["in", "of", "per", "by", "over", "to", "as", "is", "and", "or", "with", "for", "from"];
@@ -382,9 +421,11 @@ fn told(line: &str, tokens: &[(usize, usize)], good: &[Edit]) -> Option<Repair> 
     let write = format!("write {}", listed(&ways, "or"));
     // A single word says little without the words beside it.
     let beside = || {
-        let before = tokens.iter().rev().find(|t| t.1 <= from).map_or(from, |t| t.0);
-        let follows = tokens.iter().filter(|t| t.0 >= to && t.1 > to).take(2);
-        let after = follows.take_while(|t| &line[t.0..t.1] != ",").last().map_or(to, |t| t.1);
+        let before = tokens.iter().rev().find(|t| t.0 < from).map_or(from, |t| t.0);
+        let follows = tokens.iter().filter(|t| t.1 > to).take(2);
+        let last = follows.take_while(|t| &line[t.0..t.1] != ",").last().map_or(to, |t| t.1);
+        // Times and the like are several words here, and one to a reader.
+        let after = line[last..].find([' ', ',', '\n', '\r']).map_or(line.len(), |i| last + i);
         format!("write `{}`", one_line(&format!("{}{}{}", &line[before..from], edit.with, &line[to..after])))
     };
     let (message, help) = match edit.why {
@@ -393,7 +434,7 @@ fn told(line: &str, tokens: &[(usize, usize)], good: &[Edit]) -> Option<Repair> 
         }
         Why::LooksAlike => {
             let c = &line[from..to];
-            (format!("`{c}` only looks like `{}`", edit.with), format!("write `{}`", one_line(&changed(line, edit))))
+            (looks_like(c, &edit.with), format!("write `{}`", one_line(&changed(line, edit))))
         }
         Why::Stray => (format!("`{written}` does not belong here"), "leave it out".to_owned()),
         Why::Quote if written.starts_with('"') => {
@@ -417,16 +458,20 @@ fn told(line: &str, tokens: &[(usize, usize)], good: &[Edit]) -> Option<Repair> 
     };
     // What is missing is shown at the word before which, or after which, it is missing.
     let (from, to) = match edit.why {
-        Why::Missing | Why::Blank if from == to || edit.with.is_empty() => tokens
-            .iter()
-            .find(|t| t.1 > from && t.0 >= from)
-            .or_else(|| tokens.iter().find(|t| t.0 <= from && t.1 > from))
-            .or(tokens.last())
-            .copied()
-            .unwrap_or((from, to)),
+        Why::Missing | Why::Blank if from == to || edit.with.is_empty() => {
+            tokens.iter().find(|t| t.1 > from).or(tokens.last()).copied().unwrap_or((from, to))
+        }
         _ => (from, to),
     };
     Some(Repair { from, to, message, help })
+}
+
+fn looks_like(written: &str, meant: &str) -> String {
+    if written.chars().all(char::is_alphabetic) {
+        format!("this letter is not the Latin `{meant}`, but one that looks like it")
+    } else {
+        format!("`{written}` only looks like `{meant}`")
+    }
 }
 
 fn one_line(text: &str) -> String {

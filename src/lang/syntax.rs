@@ -243,6 +243,12 @@ impl<'s> Facts<'s> {
         self.explained > MAX_DETAILED
     }
 
+    /// Counts a fault that is told without reading a line, and says whether the best words are still looked for.
+    pub(crate) fn has_breath(&mut self) -> bool {
+        self.explained += 1;
+        !self.is_tired()
+    }
+
     pub(crate) fn text(&self, span: Span) -> &'s str {
         self.sources.text(span)
     }
@@ -280,9 +286,8 @@ impl<'s> Facts<'s> {
                 .ok_or_else(|| unsure(Diagnostic::at(Code::Syntax, span, "this line is empty"))),
             Err(error) => {
                 let at = error_offset(&error);
-                self.explained += 1;
-                if self.is_tired() {
-                    return Err(unsure(explain(rule, slice, at, &[], &place, &error)));
+                if !self.has_breath() {
+                    return Err(unsure(in_short(slice, at, &place)));
                 }
                 let (at, expected) = expected(rule, slice, at);
                 if let Some(found) = repair(rule, slice, at) {
@@ -424,6 +429,20 @@ fn describe(rule: Rule) -> Option<String> {
     )
 }
 
+/// The message for one of very many lines that do not read.
+fn in_short(slice: &str, at: usize, place: &dyn Fn(usize, usize) -> Span) -> Diagnostic {
+    let word_at = at + (slice[at..].len() - slice[at..].trim_start().len());
+    let found = &slice[word_at..];
+    let word = found.split(|c: char| c.is_whitespace() || matches!(c, ',' | '(' | ')')).next().unwrap_or("");
+    let length = if word.is_empty() { found.chars().next().map_or(0, char::len_utf8) } else { word.len() };
+    let message = match &found[..length] {
+        "" => "the line ends too early".to_owned(),
+        word => format!("`{word}` does not belong here"),
+    };
+    Diagnostic::at(Code::Syntax, place(word_at, word_at + length), message)
+        .help("mend the findings above first: very many lines do not read")
+}
+
 fn explain(
     rule: Rule,
     slice: &str,
@@ -445,7 +464,7 @@ fn explain(
         .find(|(i, c)| *i > 0 && !(c.is_alphanumeric() || *c == '_' || *c == '%'))
         .map_or(found.len(), |(i, _)| i);
     let word = &found[..length];
-    let first_words = expected.iter().filter(|e| !e.contains(' ')).map(String::as_str);
+    let first_words = expected.iter().filter(|e| !e.contains([' ', '\''])).map(String::as_str);
     let phrase = expected
         .iter()
         .find(|e| e.contains(' ') && is_keyword(e) && nearest_name(word, e.split(' ').take(1)).is_some());
@@ -471,7 +490,7 @@ fn explain(
     let newline_before = slice[..word_at].trim_end_matches(' ').ends_with('\n');
     let help = reserved_help(word)
         .filter(|_| expected.iter().any(|e| e == "a name"))
-        .or_else(|| nearest(word, first_words))
+        .or_else(|| nearest(word, first_words).filter(|_| !RESERVED.contains(&word)))
         .or_else(|| phrase.map(|p| format!("did you mean `{p}`?")))
         .or_else(|| {
             newline_before
