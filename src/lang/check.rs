@@ -1748,6 +1748,9 @@ impl<'a> Checker<'a> {
             },
         };
         let ty = self.contracts[id.index()].columns[column as usize].ty.clone();
+        if ty == Type::Broken {
+            return None;
+        }
         if !matches!(ty, Type::Date | Type::Moment) {
             self.report(
                 Diagnostic::at(

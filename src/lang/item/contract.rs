@@ -539,7 +539,7 @@ fn declare_column(cx: &mut Checker<'_>, written: &WrittenColumn) -> Column {
             Limit::Optional(_) => column.optional = Optional::Always,
             Limit::NotEmpty => column.not_empty = true,
             Limit::NotInTheFuture => {
-                if !matches!(column.ty, Type::Date | Type::Moment) {
+                if !matches!(column.ty, Type::Date | Type::Moment | Type::Broken) {
                     let message = format!("`{}` is no time, so it is never in the future", written.name);
                     cx.report(
                         Diagnostic::at(Code::BadTime, *span, message)
@@ -580,7 +580,7 @@ pub(crate) fn check(cx: &mut Checker<'_>, id: ContractId, written: &Written) {
         && let Some(column) = find(cx, word)
     {
         let ty = cx.contracts[id.index()].columns[column as usize].ty.clone();
-        if !matches!(ty, Type::Date | Type::Moment) {
+        if !matches!(ty, Type::Date | Type::Moment | Type::Broken) {
             let message = format!("`{word}` is {}, and a contract is dated by a date or a moment", ty.phrase());
             cx.report(
                 Diagnostic::at(Code::BadTime, word.span, message).help("name a column that is a date or a moment"),
@@ -592,8 +592,12 @@ pub(crate) fn check(cx: &mut Checker<'_>, id: ContractId, written: &Written) {
         && let (Some(a), Some(b)) = (find(cx, from), find(cx, until))
     {
         for (word, column) in [(from, a), (until, b)] {
-            if !matches!(cx.contracts[id.index()].columns[column as usize].ty, Type::Date | Type::Moment) {
-                cx.report(Diagnostic::at(Code::BadTime, word.span, format!("`{word}` is no date or moment")));
+            if !matches!(cx.contracts[id.index()].columns[column as usize].ty, Type::Date | Type::Moment | Type::Broken)
+            {
+                cx.report(
+                    Diagnostic::at(Code::BadTime, word.span, format!("`{word}` is no date or moment"))
+                        .help("name a column that is a date or a moment"),
+                );
             }
         }
         cx.contracts[id.index()].valid = Some((a, b));
@@ -709,7 +713,7 @@ fn check_limits(cx: &mut Checker<'_>, id: ContractId, own: Relation, written: &W
                     cx.contracts[id.index()].columns[index as usize].optional = Optional::Unless(condition);
                 }
             }
-            Limit::NotEmpty if !matches!(ty, Type::Text | Type::Id(_)) => {
+            Limit::NotEmpty if !matches!(ty, Type::Text | Type::Id(_) | Type::Broken) => {
                 cx.report(
                     Diagnostic::at(
                         Code::UnitMismatch,

@@ -830,6 +830,10 @@ fn check_table(cx: &mut Checker<'_>, kind: TableKind, written: &WrittenTable) ->
                 continue;
             };
             let column = &cx.contracts[contract.index()].columns[*column as usize];
+            if column.ty == Type::Broken {
+                values.push(None);
+                continue;
+            }
             match cell_value(&word.text, column, &calendar, &dollars) {
                 Ok(value) => values.push(Some(value)),
                 Err(message) => {
