@@ -5,6 +5,7 @@ use std::fmt;
 use miette::{LabeledSpan, MietteError, MietteSpanContents, SourceCode, SourceSpan, SpanContents};
 
 use crate::source::{FileId, SourceFile, Sources, Span};
+use crate::value::with_article;
 
 macro_rules! codes {
     ($($(#[doc = $doc:literal])+ $name:ident = $number:literal, $severity:ident;)+) => {
@@ -180,7 +181,7 @@ pub struct Diagnostic {
 impl Diagnostic {
     /// A finding without a place.
     pub fn new(code: Code, message: impl Into<String>) -> Diagnostic {
-        Diagnostic { code, message: message.into(), labels: Vec::new(), help: None }
+        Diagnostic { code, message: spoken(message.into()), labels: Vec::new(), help: None }
     }
 
     /// A finding at a place.
@@ -190,22 +191,22 @@ impl Diagnostic {
 
     /// Adds a place.
     pub fn label(mut self, span: Span, text: impl Into<String>) -> Diagnostic {
-        self.labels.push(Label { span, text: text.into() });
+        self.labels.push(Label { span, text: spoken(text.into()) });
         self
     }
 
     /// Says what to do.
     pub fn help(mut self, text: impl Into<String>) -> Diagnostic {
-        self.help = Some(text.into());
+        self.help = Some(spoken(text.into()));
         self
     }
 
     /// Says what to do, when there is something to say.
-    pub fn help_if(mut self, text: Option<String>) -> Diagnostic {
-        if text.is_some() {
-            self.help = text;
+    pub fn help_if(self, text: Option<String>) -> Diagnostic {
+        match text {
+            Some(text) => self.help(text),
+            None => self,
         }
-        self
     }
 
     /// How grave it is.
@@ -217,6 +218,26 @@ impl Diagnostic {
     pub fn span(&self) -> Option<Span> {
         self.labels.first().map(|l| l.span)
     }
+}
+
+/// A text with `an` before the words that need it: the nouns of messages come from the rules.
+fn spoken(text: String) -> String {
+    // After a name that is itself called `a` stands a word of the language, which is no noun.
+    const NO_NOUNS: [&str; 10] = ["and", "are", "as", "at", "in", "is", "of", "on", "or", "over"];
+    let mut out = String::with_capacity(text.len() + 4);
+    let mut rest = &*text;
+    while let Some(at) = rest.find("a ") {
+        let (before, after) = (&rest[..at], &rest[at + 2..]);
+        let alone = !before.ends_with(|c: char| c.is_alphanumeric() || matches!(c, '_' | '\'' | '-'));
+        let noun = after.trim_start_matches('`');
+        let word = noun.split(|c: char| !c.is_alphanumeric() && c != '_').next().unwrap_or("");
+        out.push_str(before);
+        let an = alone && !NO_NOUNS.contains(&word) && with_article(word).starts_with("an ");
+        out.push_str(if an { "an " } else { "a " });
+        rest = after;
+    }
+    out.push_str(rest);
+    out
 }
 
 /// Sorts findings into source order and drops repetitions.
@@ -431,6 +452,16 @@ mod tests {
     #[test]
     fn codes_are_distinct_and_ascending() {
         assert!(Code::ALL.windows(2).all(|w| w[0].as_str() < w[1].as_str()));
+    }
+
+    #[test]
+    fn vowels_are_spoken_after_an() {
+        let said = |text: &str| spoken(text.to_owned());
+        assert_eq!(
+            said("belongs to a overlap of a user, a hour, a `id`"),
+            "belongs to an overlap of a user, an hour, an `id`"
+        );
+        assert_eq!(said("a as percent of b; data alone; a 8"), "a as percent of b; data alone; a 8");
     }
 
     #[test]

@@ -24,7 +24,7 @@ use crate::store::read::Unlisted;
 use crate::store::{Store, StoreError, changes, migrate, scratch};
 use crate::tick::{Taken, Tick, take_baseline_of};
 use crate::time::{Calendar, Period};
-use crate::value::{Type, Value, listed};
+use crate::value::{Type, Value, counted, listed};
 
 /// No course takes more judgements than this; beyond it a test asks for too much time at once.
 const MOST_TICKS: usize = 50_000;
@@ -670,7 +670,7 @@ impl<'a> Course<'a> {
                 if count != *times as usize {
                     let name = core(self.pack, rule).map_or("", |t| &t.name).to_owned();
                     let whom = wanted.map(|k| for_key(&k)).unwrap_or_default();
-                    self.fail(span, format!("{name} fired {count} times{whom}, {times} expected"));
+                    self.fail(span, format!("{name} fired {}{whom}, {times} expected", counted(count, "time")));
                 }
             }
             Expectation::Party { roles, told, not, about, key } => {

@@ -328,6 +328,8 @@ pub enum Type {
     List(Arc<str>),
     /// No value but something that holds or does not.
     Condition,
+    /// A type that cannot be, which has been said: nothing follows from it.
+    Broken,
 }
 
 impl Type {
@@ -366,7 +368,50 @@ impl Type {
             Type::MoneyBy(column) => format!("money in {column}"),
             Type::List(of) => format!("list of {of}"),
             Type::Condition => "condition".into(),
+            Type::Broken => "unknown".into(),
         }
+    }
+
+    /// A value of it as the object of a sentence: `an amount in USD`, `a plain number`.
+    pub fn phrase(&self) -> String {
+        match self {
+            Type::Number => "a plain number".into(),
+            Type::Points => "a number of points".into(),
+            Type::Money(currency) => format!("an amount in {currency}"),
+            Type::Rate(currency) => format!("a rate in {currency} an hour"),
+            Type::Duration => "a time in hours".into(),
+            Type::Span => "a time in days".into(),
+            Type::Truth | Type::Words(_) | Type::Text => self.name(),
+            Type::MoneyBy(column) => format!("an amount in the currency that `{column}` names"),
+            Type::Condition => "something that holds or not".into(),
+            _ => with_article(&self.name()),
+        }
+    }
+
+    /// What to write where a value of it is needed: `write an amount in USD, such as $5,000`.
+    pub fn write_such(&self) -> String {
+        let example = match self {
+            Type::Count => "12",
+            Type::Number => "2.5",
+            Type::Percent => "10%",
+            Type::Points => "3 points",
+            Type::Money(currency) => match currency_sign(currency) {
+                Some("€") => "€5,000",
+                Some("£") => "£5,000",
+                _ => "$5,000",
+            },
+            Type::MoneyBy(_) => "5,000",
+            Type::Rate(_) => "$75 an hour",
+            Type::Duration => "24 hours",
+            Type::Span => "7 days",
+            Type::Date => "2026-03-02",
+            Type::Moment => "2026-03-02 09:00",
+            Type::Truth => return "write `yes` or `no`".into(),
+            Type::Words(words) => return format!("write {}", listed(words, "or")),
+            Type::Text => "\"…\"",
+            Type::Id(_) | Type::List(_) | Type::Condition | Type::Broken => return format!("write {}", self.phrase()),
+        };
+        format!("write {}, such as `{example}`", self.phrase())
     }
 
     /// The unit as one word for machines.
@@ -388,7 +433,25 @@ impl Type {
             Type::MoneyBy(_) => "money",
             Type::List(_) => "list",
             Type::Condition => "condition",
+            Type::Broken => "unknown",
         }
+    }
+}
+
+/// A word with the article it is spoken with: `an overlap`, `a venture`, `a user`.
+pub fn with_article(word: &str) -> String {
+    // Written with a vowel and spoken with a consonant, and the other way round.
+    let consonant = ["uni", "use", "usa", "uti", "eu", "one", "once"].iter().any(|w| word.starts_with(w));
+    let silent = ["hour", "honest", "heir"].iter().any(|w| word.starts_with(w));
+    let vowel = word.starts_with(['a', 'e', 'i', 'o', 'u', 'A', 'E', 'I', 'O', 'U']);
+    format!("{} {word}", if silent || vowel && !consonant { "an" } else { "a" })
+}
+
+/// `1 row`, `3 rows`.
+pub fn counted(n: impl TryInto<u64>, one: &str) -> String {
+    match n.try_into().unwrap_or(u64::MAX) {
+        1 => format!("1 {one}"),
+        n => format!("{n} {one}s"),
     }
 }
 

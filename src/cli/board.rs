@@ -13,7 +13,7 @@ use crate::engine::judge::{Outcome, Verdict};
 use crate::lang::expr::ContractId;
 use crate::lang::pack::Pack;
 use crate::lang::print::spoken;
-use crate::value::listed;
+use crate::value::{counted, listed};
 
 /// So many keys of one rule are shown; the rest are counted.
 const KEYS_SHOWN: usize = 8;
@@ -108,7 +108,7 @@ fn summary(verdicts: &[Verdict], out: &Out) -> String {
     .flatten()
     .collect();
     let rules: std::collections::HashSet<(&str, &str)> = verdicts.iter().map(|v| (v.kind, &*v.rule)).collect();
-    format!("{} rules, {} verdicts: {}", rules.len(), verdicts.len(), parts.join(" · "))
+    format!("{}, {}: {}", counted(rules.len(), "rule"), counted(verdicts.len(), "verdict"), parts.join(" · "))
 }
 
 fn pad(text: &str, width: usize) -> String {

@@ -12,7 +12,7 @@ use crate::compile::Compiled;
 use crate::diagnostic::{Code, Diagnostic, Severity, render};
 use crate::lang::item::Noun;
 use crate::lang::pack::Pack;
-use crate::value::listed;
+use crate::value::{counted, listed};
 
 /// So many findings are shown to people; then they are counted.
 const SHOWN: usize = 100;
@@ -54,11 +54,7 @@ pub(super) fn report(compiled: &Compiled, out: &mut Out, format: Format, summary
         match format {
             Format::Human => {
                 let warnings = compiled.count(Severity::Warning);
-                let warned = match warnings {
-                    0 => String::new(),
-                    1 => "; 1 warning".to_owned(),
-                    n => format!("; {n} warnings"),
-                };
+                let warned = if warnings > 0 { format!("; {}", counted(warnings, "warning")) } else { String::new() };
                 out.line(format!("ok: {}{warned}", contents(pack)))?;
                 if let Some(note) = note {
                     out.line(format!("note: {note}"))?;
@@ -91,13 +87,13 @@ fn human(compiled: &Compiled, out: &mut Out) -> Result<(), Fault> {
     }
     if compiled.is_refused() {
         let (errors, warnings) = (compiled.count(Severity::Error), compiled.count(Severity::Warning));
-        let plural = |n: usize, one: &str| if n == 1 { format!("1 {one}") } else { format!("{n} {one}s") };
-        let warned = if warnings > 0 { format!(", {}", plural(warnings, "warning")) } else { String::new() };
-        out.error(&format!(
-            "refused: {}{warned} in {}\n",
-            plural(errors, "error"),
-            plural(compiled.sources.len(), "file")
-        ))?;
+        let warned = if warnings > 0 { format!(", {}", counted(warnings, "warning")) } else { String::new() };
+        // What could not be read is no file in which something was found.
+        let files = match compiled.sources.len() {
+            0 => String::new(),
+            n => format!(" in {}", counted(n, "file")),
+        };
+        out.error(&format!("refused: {}{warned}{files}\n", counted(errors, "error")))?;
     }
     Ok(())
 }

@@ -14,6 +14,7 @@ use crate::plan::{Known, Moment, Plan, plan};
 use crate::source::{Sources, Span};
 use crate::sql::{Source, Sql};
 use crate::time::Instant;
+use crate::value::counted;
 
 #[derive(Debug, Args)]
 pub(super) struct Options {
@@ -140,7 +141,7 @@ fn arrows(
                 out.line(format!("   {line}"))?;
             }
         }
-        None => out.line(format!("   {} files", sources.len()))?,
+        None => out.line(format!("   {}", counted(sources.len(), "file")))?,
     }
     head(out, 2, "items → names")?;
     let metrics: Vec<&str> = {
@@ -177,16 +178,19 @@ fn arrows(
     for scan in &plan.groups {
         let grain = scan.grain.map_or("the portfolio".to_owned(), |g| pack.row_word(g).to_owned());
         out.line(format!(
-            "   one scan of {} per {grain} at moment {}: {} measures",
+            "   one scan of {} per {grain} at moment {}: {}",
             pack.contract(scan.contract).name,
             scan.moment.0,
-            scan.measures.len()
+            counted(scan.measures.len(), "measure")
         ))?;
     }
     let (passes, pairs, moments) = passes(plan);
     out.line(format!(
-        "   {passes} passes over tables for {} rules: {pairs} pairs of a relation and a grain, at {moments} moments",
-        plan.rules.len().max(1)
+        "   {passes} {} over tables for {}: {} of a relation and a grain, at {}",
+        if passes == 1 { "pass" } else { "passes" },
+        counted(plan.rules.len().max(1), "rule"),
+        counted(pairs, "pair"),
+        counted(moments, "moment"),
     ))?;
     head(out, 5, "scan → SQL        (--sql shows it)")?;
     head(out, 6, "SQL → readings    (`bylaws run` reads)")?;

@@ -21,7 +21,7 @@ use crate::lang::pack::{Pack, RuleRef};
 use crate::lang::print::{self, spoken};
 use crate::plan::{GroupUse, Moment, MomentId, Plan, cadence_moment, hold_moments, pace_moment};
 use crate::time::{Instant, age_words};
-use crate::value::{Number, Type, Value, listed};
+use crate::value::{Number, Type, Value, counted, listed};
 
 /// A row in scope: its relation and the number of its key.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -331,9 +331,9 @@ impl<'a> Judge<'a> {
             let Some(parts) = parts else { return Ok(None) };
             let Some(number) = self.readings.keys.get(&next).and_then(|k| k.find(&parts)) else {
                 let text = format!(
-                    "{} refers to a {} {} that is not there",
+                    "{} refers to {} {} that is not there",
                     key_words(&self.key(at.relation, at.key)),
-                    self.pack.row_word(next),
+                    crate::value::with_article(self.pack.row_word(next)),
                     key_words(&parts)
                 );
                 return Err(Why::new(Reason::Orphan, text));
@@ -743,7 +743,7 @@ impl<'a> Judge<'a> {
         (rows < needs).then(|| {
             Why::new(
                 Reason::TooFewRows,
-                format!("{rows} rows of `{}`, {needs} needed", self.pack.relation_name(a.rows.of)),
+                format!("{} of `{}`, {needs} needed", counted(rows, "row"), self.pack.relation_name(a.rows.of)),
             )
         })
     }
@@ -1639,7 +1639,11 @@ impl<'a> Judge<'a> {
                         }
                     }
                     if !short.is_empty() {
-                        let text = format!("fewer than {needed} rows within {every} for {}", listed(&short, "and"));
+                        let text = format!(
+                            "fewer than {} within {every} for {}",
+                            counted(needed, "row"),
+                            listed(&short, "and")
+                        );
                         findings.push((Reason::TooFewRows, text));
                     }
                 }

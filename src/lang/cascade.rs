@@ -138,7 +138,7 @@ fn check_cycles(cx: &mut Checker<'_>, triggers: &[Trigger]) {
         for (j, needed) in read.iter().enumerate() {
             if let Some(through) = written.intersection(needed).next() {
                 let name = cx.contracts[through.index()].name.to_string();
-                graph.add_edge(nodes[i], nodes[j], format!("writes {name}, which is read by"));
+                graph.add_edge(nodes[i], nodes[j], format!("changes {}, which sets off", spoken(&name)));
             }
         }
         for step in &trigger.steps {
@@ -172,25 +172,24 @@ fn check_cycles(cx: &mut Checker<'_>, triggers: &[Trigger]) {
             .zip(chain.iter().cycle().skip(1))
             .map(|(a, b)| {
                 let through = graph.find_edge(nodes[*a], nodes[*b]).map_or("leads to", |e| &graph[e]);
-                format!("{} {through}", triggers[*a].name)
+                if a == b && through != "fires" {
+                    return format!("{} {} it off again", triggers[*a].name, through.trim_end_matches(" off"));
+                }
+                let target = if a == b { "itself" } else { &triggers[*b].name };
+                format!("{} {through} {target}", triggers[*a].name)
             })
             .collect();
-        let first = chain.first().copied().unwrap_or(rules[0]);
         let lacks = match (space, limit) {
-            (false, false) => "neither a cooldown nor a depth",
-            (false, true) => "no cooldown",
-            _ => "no depth",
+            (false, false) => ("ends this circle", "`once within 3 days` and `depth at most 3`"),
+            (false, true) => ("says how soon this circle may begin again", "`once within 3 days`"),
+            _ => ("says how often this circle may run", "`depth at most 3`"),
         };
-        let mut fault = Diagnostic::new(
-            Code::Cascade,
-            format!("these rules set each other off with {lacks}: {} {}", shown.join(" "), triggers[first].name),
-        );
+        let mut fault = Diagnostic::new(Code::Cascade, format!("{}: nothing {}", shown.join("; "), lacks.0));
         for rule in &chain {
             fault = fault.label(triggers[*rule].span, "in the circle");
         }
-        cx.report(fault.help(
-            "give one of them `once within …` and `depth at most …`, so that what one write sets off comes to rest",
-        ));
+        let whom = if chain.len() == 1 { "the rule" } else { "one of the rules" };
+        cx.report(fault.help(format!("add {} to {whom}", lacks.1)));
     }
 }
 
@@ -233,14 +232,18 @@ fn check_writes(cx: &mut Checker<'_>, triggers: &[Trigger]) {
             if same && !same_value && !disjoint(set, theirs) && overlap(rule, set, other, theirs) {
                 let contract = &cx.contracts[set.contract.index()];
                 let column = &contract.columns[set.column as usize].name;
+                let (ours, others) = (cx.in_words(&set.to), cx.in_words(&theirs.to));
+                let message = format!(
+                    "{} sets `{column}` of {} to {others}, and {} sets it to {ours}",
+                    other.name,
+                    spoken(&contract.name),
+                    rule.name
+                );
                 faults.push(
-                    Diagnostic::new(
-                        Code::WriteConflict,
-                        format!("{} and {} both set `{column}` in `{}`", rule.name, other.name, spoken(&contract.name)),
-                    )
-                    .label(*span, "sets it to one value")
-                    .label(*place, "sets it to another")
-                    .help("let one rule own the column, or let their `where` conditions exclude each other"),
+                    Diagnostic::new(Code::WriteConflict, message)
+                        .label(*span, format!("sets it to {ours}"))
+                        .label(*place, format!("sets it to {others}"))
+                        .help("let one rule own the column, or let their `where` conditions exclude each other"),
                 );
             }
         }

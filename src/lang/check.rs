@@ -209,8 +209,9 @@ fn check_requires(cx: &mut Checker<'_>, requires: &[Option<item::require::Requir
     for require in requires.iter().flatten() {
         if !params_hold(&require.condition, &now) {
             let text = explain_params(cx, &require.condition, &now);
-            let mut fault = Diagnostic::at(Code::RequireBroken, require.span, format!("this does not hold: {text}"))
-                .help(format!("change a `set` or a default so that it holds: {}", require.because));
+            let mut fault =
+                Diagnostic::at(Code::RequireBroken, require.span, format!("this requirement is broken: {text}"))
+                    .help(format!("change a `set` or a default so that it holds: {}", require.because));
             for (id, value) in changed_params(cx, &require.condition) {
                 fault = fault.label(id, value);
             }
@@ -264,17 +265,17 @@ fn changed_params(cx: &Checker<'_>, e: &Expr<Checked>) -> Vec<(Span, String)> {
         .collect()
 }
 
-/// `a + b = 1` with its numbers: `0.30 + 0.35 = 0.65, not 1`.
+/// `a + b = 1` with its numbers: `a (0.30) + b (0.35) is 0.65, which is not 1`.
 fn explain_params(cx: &Checker<'_>, e: &Expr<Checked>, value_of: &dyn Fn(ParamId) -> Option<Value>) -> String {
     if let ExprKind::Compare(compare, a, b) = &e.kind
         && let (Some(left), Some(right)) = (param_value(a, value_of), param_value(b, value_of))
     {
-        return format!(
-            "the left side is {}, which {} {}",
-            left.show(&a.ty),
-            compare.opposite().words(),
-            right.show(&b.ty)
-        );
+        let side = |e: &Expr<Checked>, value: &Value| match e.kind {
+            ExprKind::Arith(..) => format!("{} is {}", cx.with_values(e, value_of), value.show(&e.ty)),
+            _ => cx.with_values(e, value_of),
+        };
+        let which = if matches!(a.kind, ExprKind::Arith(..)) { ", which" } else { "" };
+        return format!("{}{which} {} {}", side(a, &left), compare.opposite().words(), side(b, &right));
     }
     let all: Vec<String> = params_of(e)
         .into_iter()
@@ -387,6 +388,17 @@ pub fn arithmetic(op: Arith, a: &Value, a_ty: &Type, b: &Value, b_ty: &Type) -> 
     }
 }
 
+/// A sign as it is read aloud.
+fn spoken(op: Arith) -> &'static str {
+    match op {
+        Arith::Add => "plus",
+        Arith::Sub => "minus",
+        Arith::Mul => "times",
+        Arith::Div => "divided by",
+        Arith::PercentOf => "as percent of",
+    }
+}
+
 impl<'a> Checker<'a> {
     pub(crate) fn report(&mut self, diagnostic: Diagnostic) {
         self.diagnostics.push(diagnostic);
@@ -394,6 +406,32 @@ impl<'a> Checker<'a> {
 
     pub(crate) fn currency(&self) -> Currency {
         self.settings.currency.clone()
+    }
+
+    /// An operand as a person writes it, where it is a value or a name.
+    pub(crate) fn in_words(&self, e: &Expr<Checked>) -> String {
+        match &e.kind {
+            ExprKind::Literal(value) => value.show(&e.ty),
+            ExprKind::Name(Binding::Param(id)) => {
+                self.params[id.index()].as_ref().map_or_else(|| "a param".into(), |p| format!("`{}`", p.name))
+            }
+            ExprKind::Name(Binding::Now) => "now".into(),
+            _ => "another value".into(),
+        }
+    }
+
+    /// Arithmetic over params with the value of each behind its name.
+    fn with_values(&self, e: &Expr<Checked>, value_of: &dyn Fn(ParamId) -> Option<Value>) -> String {
+        match &e.kind {
+            ExprKind::Arith(op, a, b) => {
+                format!("{} {} {}", self.with_values(a, value_of), op.words(), self.with_values(b, value_of))
+            }
+            ExprKind::Name(Binding::Param(id)) => match (self.params[id.index()].as_ref(), value_of(*id)) {
+                (Some(p), Some(value)) => format!("{} ({})", p.name, value.show(&p.ty)),
+                _ => self.in_words(e),
+            },
+            _ => self.in_words(e),
+        }
     }
 
     /// The reason of an item that must have one.
@@ -424,6 +462,7 @@ impl<'a> Checker<'a> {
         let wordy = |t: &Type| matches!(t, Type::Text | Type::Id(_));
         match (a, b) {
             (a, b) if a == b => true,
+            (Type::Broken, _) | (_, Type::Broken) => true,
             (a, b) if numeric(a) && numeric(b) || timely(a) && timely(b) || wordy(a) && wordy(b) => true,
             (Type::Words(a), Type::Words(b)) => a.iter().any(|w| b.contains(w)),
             (Type::Words(_), Type::Text) | (Type::Text, Type::Words(_)) => true,
@@ -434,16 +473,14 @@ impl<'a> Checker<'a> {
     /// What to write when two units do not meet.
     pub(crate) fn unit_help(&self, left: &Type, right: &Type) -> String {
         match (left, right) {
-            (Type::Percent, Type::Number | Type::Count) => "write a percent, such as 20%".into(),
             (Type::Number | Type::Count, Type::Percent) => "a ratio in percents is written `a as percent of b`".into(),
             (Type::Points, Type::Percent) | (Type::Percent, Type::Points) => {
                 "a difference of percents is in points: write `3 points`".into()
             }
-            (Type::Money(c), Type::Number | Type::Count) => format!("write an amount in {c}, such as $100"),
             (Type::Money(a), Type::Money(b)) => format!("{a} and {b} never mix without a stated rate"),
             (Type::Duration, Type::Span) => "a length of time is exact: write it in hours or minutes".into(),
             (Type::Span, Type::Duration) => "days, weeks and months are of the calendar: write it in days".into(),
-            (left, _) => format!("write it as {}", left.name()),
+            (left, _) => left.write_such(),
         }
     }
 
@@ -496,7 +533,10 @@ impl<'a> Checker<'a> {
             }
         }
         let nouns: Vec<String> = self.names.nouns().map(str::to_owned).collect();
-        let fault = names::unknown(word, "no contract calls its rows", nouns.iter().map(String::as_str));
+        let mut fault = names::unknown(word, "no contract calls its rows", nouns.iter().map(String::as_str));
+        if fault.help.is_none() {
+            fault = fault.help(format!("say it in a contract: `contract NAME, each a {word}`"));
+        }
         self.report(fault);
         None
     }
@@ -562,11 +602,14 @@ impl<'a> Checker<'a> {
             && !contract.is_table()
         {
             let name = contract.name.clone();
-            self.report(Diagnostic::at(
-                Code::WrongKind,
-                word.span,
-                format!("`{name}` describes a document, whose rows are not in the database"),
-            ));
+            self.report(
+                Diagnostic::at(
+                    Code::WrongKind,
+                    word.span,
+                    format!("`{name}` describes a document, whose rows are not in the database"),
+                )
+                .help("name the table or the metric it is filled from"),
+            );
             return None;
         }
         (!self.is_broken(relation)).then_some(relation)
@@ -841,8 +884,11 @@ impl<'a> Checker<'a> {
     /// A literal's value and unit.
     pub(crate) fn literal_value(&mut self, literal: &Literal, span: Span) -> Option<(Value, Type)> {
         let value = literal.value(&self.settings.calendar, &self.settings.currency);
-        if value.is_none() {
-            self.report(Diagnostic::at(Code::BadLiteral, span, "this value cannot be used here"));
+        if value.is_none() && *literal != Literal::Broken {
+            self.report(
+                Diagnostic::at(Code::BadLiteral, span, "this value cannot be used here")
+                    .help("write a number, an amount, a percent, a length of time, a date, or `yes` or `no`"),
+            );
         }
         value
     }
@@ -877,7 +923,7 @@ impl<'a> Checker<'a> {
             Diagnostic::at(
                 Code::UnitMismatch,
                 e.span,
-                format!("this is {}, and a length of time is needed", constant.ty.name()),
+                format!("this is {}, and a length of time is needed", constant.ty.phrase()),
             )
             .help("write for example `24 hours` or `7 days`"),
         );
@@ -915,6 +961,49 @@ impl<'a> Checker<'a> {
                 .is_some_and(|e| e.broken || matches!(e.kind, Kind::Param(_) | Kind::Metric(_)))
     }
 
+    /// The finding for a name that is a column, but not of the row at hand: how to get one value out of many.
+    fn column_elsewhere(&self, scope: &Scope<'_>, word: &Word) -> Option<Diagnostic> {
+        let named = |c: &&Contract| c.is_table() && c.column(&word.text).is_some();
+        let contract = self.contracts.iter().find(named)?;
+        let column = &contract.columns[contract.column(&word.text)? as usize];
+        let (rows, row) = (&contract.name, contract.row_word());
+        let here = match scope.relation {
+            _ if scope.params => return None,
+            Some(relation) => format!("not of a {}", self.row_word(relation)),
+            None => "not of the portfolio as a whole".to_owned(),
+        };
+        let metric = match &column.ty {
+            Type::Words(words) => {
+                format!("metric NAME = count of {rows} where {word} is {}", words.first().map_or("…", |w| &**w))
+            }
+            ty if ty.is_quantity() && contract.dated.is_some() && scope.relation.is_some() => {
+                format!("metric NAME = latest {word} in {rows}")
+            }
+            ty if ty.is_quantity() => format!("metric NAME = sum of {word} in {rows}"),
+            _ => format!("metric NAME = count of distinct {word} in {rows}"),
+        };
+        let help = match (scope.relation, &contract.noun) {
+            (None, Some(_)) => format!(
+                "count or sum it up: `{metric}`; a trigger, rollback or metric may also be one of each {row}: `, per {row}`"
+            ),
+            (None, None) => format!("count or sum it up: `{metric}`"),
+            (Some(relation), _) => {
+                let leads = self.names_contract(rows).is_some_and(|id| self.leads(Relation::Contract(id), relation));
+                let per = if leads { format!("NAME per {}", self.row_word(relation)) } else { "NAME".to_owned() };
+                format!("give it a metric and use its name: `{}`", metric.replacen("NAME", &per, 1))
+            }
+        };
+        let message = format!("`{word}` is a column of `{rows}`, {here}");
+        Some(Diagnostic::at(Code::UnknownName, word.span, message).help(help))
+    }
+
+    fn names_contract(&self, name: &str) -> Option<ContractId> {
+        match self.names.get(name)?.kind {
+            Kind::Contract(id) => Some(id),
+            _ => None,
+        }
+    }
+
     pub(crate) fn unknown_name(&mut self, scope: &Scope<'_>, word: &Word) {
         let mut known: Vec<String> = Vec::new();
         match scope.relation {
@@ -927,6 +1016,10 @@ impl<'a> Checker<'a> {
         if self.is_broken_scope(scope) {
             return;
         }
+        if let Some(fault) = self.column_elsewhere(scope, word) {
+            self.report(fault);
+            return;
+        }
         known.extend(
             self.names
                 .iter()
@@ -937,7 +1030,7 @@ impl<'a> Checker<'a> {
         );
         let mut fault = names::unknown(word, "nothing here is called", known.iter().map(String::as_str));
         if fault.help.as_ref().is_some_and(|h| h.starts_with("known are")) {
-            fault.help = Some(match scope.relation {
+            fault = fault.help(match scope.relation {
                 Some(r) => format!(
                     "it is no column or metric of a {}, no metric of the portfolio and no param",
                     self.row_word(r)
@@ -1011,7 +1104,12 @@ impl<'a> Checker<'a> {
                                 format!("`{word}` is {}, and {needed} is needed here", kind.word()),
                             )
                             .label(word.span, "used here")
-                            .label(entry.span, "declared here"),
+                            .label(entry.span, "declared here")
+                            .help(if scope.params {
+                                "only params and values may stand here: they are known before anything is measured"
+                            } else {
+                                "name a value: a column, a metric or a param"
+                            }),
                         );
                         None
                     }
@@ -1289,7 +1387,7 @@ impl<'a> Checker<'a> {
             Diagnostic::at(
                 Code::NotACondition,
                 e.span,
-                format!("this is {}, and something that holds or not is needed", checked.ty.name()),
+                format!("this is {}, and something that holds or not is needed", checked.ty.phrase()),
             )
             .help(help),
         );
@@ -1302,7 +1400,10 @@ impl<'a> Checker<'a> {
         if checked.ty != Type::Condition {
             return Some(checked);
         }
-        self.report(Diagnostic::at(Code::NotACondition, e.span, "this holds or does not, and a value is needed here"));
+        self.report(
+            Diagnostic::at(Code::NotACondition, e.span, "this holds or does not, and a value is needed here")
+                .help("a condition stands behind `when` or `where`, as in `is WORD when …`"),
+        );
         None
     }
 
@@ -1316,9 +1417,9 @@ impl<'a> Checker<'a> {
             Diagnostic::at(
                 Code::UnitMismatch,
                 e.span,
-                format!("this is {}, and {} is needed", checked.ty.name(), ty.name()),
+                format!("this is {}, and {} is needed", checked.ty.phrase(), ty.phrase()),
             )
-            .help(format!("write it as {}", ty.name())),
+            .help(ty.write_such()),
         );
         None
     }
@@ -1390,11 +1491,14 @@ impl<'a> Checker<'a> {
         match &e.kind {
             ExprKind::Literal(literal) => {
                 if let Literal::Presence(p) = literal {
-                    self.report(Diagnostic::at(
-                        Code::NotACondition,
-                        e.span,
-                        format!("`{}` is asked of a value: `… is {}`", p.word(), p.word()),
-                    ));
+                    self.report(
+                        Diagnostic::at(
+                            Code::NotACondition,
+                            e.span,
+                            format!("`{}` is asked of a value: `… is {}`", p.word(), p.word()),
+                        )
+                        .help(format!("write `NAME is {}`", p.word())),
+                    );
                     return None;
                 }
                 let (value, ty) = self.literal_value(literal, e.span)?;
@@ -1402,7 +1506,7 @@ impl<'a> Checker<'a> {
             }
             ExprKind::Name(path) => {
                 let (binding, ty) = self.resolve(scope, path)?;
-                Some(Expr { kind: ExprKind::Name(binding), span: e.span, ty })
+                (ty != Type::Broken).then_some(Expr { kind: ExprKind::Name(binding), span: e.span, ty })
             }
             ExprKind::Not(inner) => holds(ExprKind::Not(Box::new(self.condition(scope, inner)?))),
             ExprKind::Joint(joint, all) => {
@@ -1454,10 +1558,10 @@ impl<'a> Checker<'a> {
                     self.report(
                         Diagnostic::new(
                             Code::UnitMismatch,
-                            format!("{} {} {} has no meaning", a.ty.name(), op.words(), b.ty.name()),
+                            format!("{} {} {} has no meaning", a.ty.phrase(), spoken(*op), b.ty.phrase()),
                         )
-                        .label(b.span, format!("this is {}", b.ty.name()))
-                        .label(a.span, format!("this is {}", a.ty.name()))
+                        .label(b.span, format!("this is {}", b.ty.phrase()))
+                        .label(a.span, format!("this is {}", a.ty.phrase()))
                         .help(self.arith_help(*op, &a.ty, &b.ty)),
                     );
                     return None;
@@ -1508,10 +1612,13 @@ impl<'a> Checker<'a> {
         if !self.compatible(&left.ty, &right.ty) {
             let help = self.unit_help(&left.ty, &right.ty);
             self.report(
-                Diagnostic::new(Code::UnitMismatch, format!("{} is compared with {}", left.ty.name(), right.ty.name()))
-                    .label(right.span, format!("this is {}", right.ty.name()))
-                    .label(left.span, format!("this is {}", left.ty.name()))
-                    .help(help),
+                Diagnostic::new(
+                    Code::UnitMismatch,
+                    format!("{} is compared with {}", left.ty.phrase(), right.ty.phrase()),
+                )
+                .label(right.span, format!("this is {}", right.ty.phrase()))
+                .label(left.span, format!("this is {}", left.ty.phrase()))
+                .help(help),
             );
             return None;
         }
@@ -1521,7 +1628,7 @@ impl<'a> Checker<'a> {
                 Diagnostic::at(
                     Code::UnitMismatch,
                     left.span,
-                    format!("this is {}, which has no more and no less", left.ty.name()),
+                    format!("this is {}, which has no more and no less", left.ty.phrase()),
                 )
                 .help("write `is` or `is not`"),
             );
@@ -1542,11 +1649,14 @@ impl<'a> Checker<'a> {
         let span = self.value(scope, &d.span)?;
         let timely = |t: &Type| matches!(t, Type::Date | Type::Moment);
         if !timely(&value.ty) {
-            self.report(Diagnostic::at(
-                Code::BadTime,
-                value.span,
-                format!("this is {}, and a date or moment is needed", value.ty.name()),
-            ));
+            self.report(
+                Diagnostic::at(
+                    Code::BadTime,
+                    value.span,
+                    format!("this is {}, and a date or moment is needed", value.ty.phrase()),
+                )
+                .help("name a column or metric that is a date or a moment, or write `2026-03-02`"),
+            );
             return None;
         }
         if !matches!(span.ty, Type::Duration | Type::Span) {
@@ -1554,7 +1664,7 @@ impl<'a> Checker<'a> {
                 Diagnostic::at(
                     Code::BadTime,
                     span.span,
-                    format!("this is {}, and a length of time is needed", span.ty.name()),
+                    format!("this is {}, and a length of time is needed", span.ty.phrase()),
                 )
                 .help("write for example `3 days`"),
             );
@@ -1566,11 +1676,14 @@ impl<'a> Checker<'a> {
             Anchor::Before(e) | Anchor::After(e) => {
                 let at = self.value(scope, e)?;
                 if !timely(&at.ty) {
-                    self.report(Diagnostic::at(
-                        Code::BadTime,
-                        at.span,
-                        format!("this is {}, and a date or moment is needed", at.ty.name()),
-                    ));
+                    self.report(
+                        Diagnostic::at(
+                            Code::BadTime,
+                            at.span,
+                            format!("this is {}, and a date or moment is needed", at.ty.phrase()),
+                        )
+                        .help("name a column or metric that is a date or a moment, or write `2026-03-02`"),
+                    );
                     return None;
                 }
                 if matches!(d.anchor, Anchor::Before(_)) { Anchor::Before(at) } else { Anchor::After(at) }
@@ -1605,12 +1718,18 @@ impl<'a> Checker<'a> {
             },
         };
         let ty = self.contracts[id.index()].columns[column as usize].ty.clone();
+        if ty == Type::Broken {
+            return None;
+        }
         if !matches!(ty, Type::Date | Type::Moment) {
-            self.report(Diagnostic::at(
-                Code::BadTime,
-                w.span,
-                format!("this column is {}, and a date or moment is needed", ty.name()),
-            ));
+            self.report(
+                Diagnostic::at(
+                    Code::BadTime,
+                    w.span,
+                    format!("this column is {}, and a date or moment is needed", ty.phrase()),
+                )
+                .help("name a column that is a date or a moment: `within … by COLUMN`"),
+            );
             return None;
         }
         let kind = match &w.kind {

@@ -365,6 +365,8 @@ pub enum Literal {
     Text(Word),
     /// `missing`, `present`, `unknown`.
     Presence(Presence),
+    /// A value that cannot be, which has been said: nothing follows from it.
+    Broken,
 }
 
 /// The unit of a written quantity.
@@ -628,7 +630,7 @@ impl Literal {
             Literal::Date(date, Some(time)) => Some((Value::Moment(calendar.at_time(*date, *time)), Type::Moment)),
             Literal::Truth(truth) => Some((Value::Truth(*truth), Type::Truth)),
             Literal::Text(word) => Some((Value::Text(word.text.clone()), Type::Text)),
-            Literal::Presence(_) => None,
+            Literal::Presence(_) | Literal::Broken => None,
         }
     }
 
@@ -931,18 +933,26 @@ fn name_expr(node: &Node<'_>) -> Expr<Written> {
 }
 
 fn literal_expr(node: &Node<'_>, faults: &mut Vec<Diagnostic>) -> Expr<Written> {
-    let span = node.span();
-    let literal = literal(node).unwrap_or_else(|message| {
-        faults.push(Diagnostic::at(Code::BadLiteral, span, message));
-        Literal::Number(Number::ZERO)
-    });
-    Expr { kind: ExprKind::Literal(literal), span, ty: () }
+    Expr { kind: ExprKind::Literal(literal(node, faults)), span: node.span(), ty: () }
 }
 
-/// Parses a `literal` node.
-pub(crate) fn literal(node: &Node<'_>) -> Result<Literal, String> {
+/// Parses a `literal` node. What cannot be is told, and is [`Literal::Broken`] from then on.
+pub(crate) fn literal(node: &Node<'_>, faults: &mut Vec<Diagnostic>) -> Literal {
+    read_literal(node).unwrap_or_else(|(message, help)| {
+        faults.push(Diagnostic::at(Code::BadLiteral, node.span(), message).help(help));
+        Literal::Broken
+    })
+}
+
+/// What is wrong with a value written out, and what to write.
+type Refused = (String, &'static str);
+
+fn read_literal(node: &Node<'_>) -> Result<Literal, Refused> {
     let inner = if node.rule() == Rule::literal { node.only() } else { node.clone() };
-    let too_large = || format!("`{}` is too large to be computed exactly", inner.text());
+    let too_large = || {
+        let message = format!("`{}` is too large to be computed exactly", inner.text());
+        (message, "write a number of at most 30 digits")
+    };
     match inner.rule() {
         Rule::date => date(inner.text()).map(|(d, t)| Literal::Date(d, t)),
         Rule::money => {
@@ -960,10 +970,9 @@ pub(crate) fn literal(node: &Node<'_>) -> Result<Literal, String> {
             let hourly = each.as_deref().is_some_and(|e| e.ends_with("hour"));
             let period = each.as_deref().and_then(|e| Period::parse(e.rsplit([' ', '\n']).next().unwrap_or("")));
             if period.is_some_and(|p| p != Period::Day) {
-                return Err(format!(
-                    "`{}`: a rate is by the hour or by the day, which have a fixed length",
-                    inner.text()
-                ));
+                let message =
+                    format!("`{}`: a rate is by the hour or by the day, which have a fixed length", inner.text());
+                return Err((message, "write it by the day, such as `$75 a day`"));
             }
             Ok(Literal::Money(n, sign, period, hourly))
         }
@@ -971,10 +980,13 @@ pub(crate) fn literal(node: &Node<'_>) -> Result<Literal, String> {
             let plain = inner.child(Rule::plain).map_or("", |p| p.text());
             let n = Number::parse(plain).ok_or_else(too_large)?;
             let word = inner.child(Rule::unit).map_or("%", |u| u.text());
-            let unit = Unit::parse(word).ok_or_else(|| format!("`{word}` is no unit"))?;
+            let unit = Unit::parse(word).ok_or_else(|| {
+                (format!("`{word}` is no unit"), "units are `%`, points, minutes, hours, days, weeks, months")
+            })?;
             let calendar = !matches!(unit, Unit::Percent | Unit::Points | Unit::Minute | Unit::Hour);
             if calendar && n.to_whole().is_none_or(|n| n.unsigned_abs() > 1_000_000) {
-                return Err(format!("`{}`: days, weeks, months and years are counted in whole numbers", inner.text()));
+                let message = format!("`{}`: days, weeks, months and years are counted in whole numbers", inner.text());
+                return Err((message, "write a part of a day in hours, such as `36 hours`"));
             }
             Ok(Literal::Quantity(n, unit))
         }
@@ -991,12 +1003,17 @@ pub(crate) fn literal(node: &Node<'_>) -> Result<Literal, String> {
 }
 
 /// Reads `2026-03-02` or `2026-03-02 09:00`.
-pub(crate) fn date(text: &str) -> Result<(Date, Option<Time>), String> {
-    let wrong = || format!("`{text}` is no day of the calendar");
+pub(crate) fn date(text: &str) -> Result<(Date, Option<Time>), Refused> {
+    let wrong = || {
+        let help = "write a day, or a day and a time: `2026-03-02` or `2026-03-02 09:00`";
+        (format!("`{}` is no day of the calendar", text.get(..10).unwrap_or(text)), help)
+    };
     let day = text.get(..10).and_then(|d| d.parse::<Date>().ok()).ok_or_else(wrong)?;
     match text.get(10..).map(str::trim).filter(|t| !t.is_empty()) {
         None => Ok((day, None)),
-        Some(time) => clock(time).map(|t| (day, Some(t))).ok_or_else(wrong),
+        Some(time) => clock(time)
+            .map(|t| (day, Some(t)))
+            .ok_or_else(|| (format!("`{time}` is no time of the day"), "times run from 00:00 to 23:59")),
     }
 }
 

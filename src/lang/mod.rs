@@ -8,4 +8,5 @@ pub mod names;
 pub mod pack;
 pub mod parse;
 pub mod print;
+mod repair;
 pub mod syntax;

@@ -212,13 +212,23 @@ impl Names {
             Some(entry) => {
                 let found = pick(entry.kind);
                 if found.is_none() {
+                    let fits = |e: &Entry| !e.broken && pick(e.kind).is_some();
+                    let mut known: Vec<&str> =
+                        self.by_name.iter().filter(|(_, e)| fits(e)).map(|(n, _)| &**n).collect();
+                    known.sort_unstable();
+                    let help = match known.len() {
+                        0 => format!("the pack has no {} yet", without_articles(what)),
+                        1..=8 => format!("name {what}: {}", crate::value::listed(&known, "or")),
+                        _ => format!("name {what}, such as {}", crate::value::listed(&known[..4], "or")),
+                    };
                     diagnostics.push(
                         Diagnostic::new(
                             Code::WrongKind,
                             format!("`{word}` is {}, and {what} is needed here", entry.kind.word()),
                         )
                         .label(word.span, "used here")
-                        .label(entry.span, "declared here"),
+                        .label(entry.span, "declared here")
+                        .help(help),
                     );
                 }
                 found

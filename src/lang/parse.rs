@@ -4,7 +4,7 @@ use super::item::{
     File, Head, Noun, Parsed, calendar, contract, decision, gate, metric, pairs, param, report, require, role,
     rollback, settings, stage, test, threshold, trigger,
 };
-use super::syntax::{Block, Facts, Line, Node, Rule, Word, layout};
+use super::syntax::{Block, Facts, Line, Node, Rule, Word, layout, reads};
 use crate::diagnostic::{Code, Diagnostic, nearest};
 use crate::source::{FileId, Sources, Span};
 
@@ -17,35 +17,64 @@ pub fn parse(sources: &Sources) -> (File, Vec<Diagnostic>) {
         if source.name.ends_with(".toml") {
             continue;
         }
-        for block in layout(sources, id, &mut faults) {
-            item(&mut file, sources, &mut facts, &block, &mut faults);
+        let blocks = layout(sources, id, &mut faults);
+        for (i, block) in blocks.iter().enumerate() {
+            let next = blocks.get(i + 1).map(|b| first_word(&facts, b));
+            item(&mut file, sources, &mut facts, block, next, &mut faults);
         }
     }
     (file, faults)
 }
 
-fn item<'s>(file: &mut File, sources: &'s Sources, facts: &mut Facts<'s>, block: &Block, faults: &mut Vec<Diagnostic>) {
-    let text = facts.text(block.head.span);
-    let first = text.split(|c: char| c.is_whitespace()).next().unwrap_or("");
+fn first_word<'s>(facts: &Facts<'s>, block: &Block) -> &'s str {
+    facts.text(block.head.span).split(char::is_whitespace).next().unwrap_or("")
+}
+
+/// Whether a head is a fact that lacks its blanks: its first word opens no block, and opens facts.
+fn is_fact(word: &str, nouns: &[Noun]) -> bool {
+    let opens = |n: &Noun| first_words(*n).iter().any(|w| w.split(' ').next() == Some(word));
+    Noun::ALL.iter().all(|n| n.word() != word) && nouns.iter().any(opens)
+}
+
+fn item<'s>(
+    file: &mut File,
+    sources: &'s Sources,
+    facts: &mut Facts<'s>,
+    block: &Block,
+    next: Option<&str>,
+    faults: &mut Vec<Diagnostic>,
+) {
+    let first = first_word(facts, block);
     let Some(noun) = Noun::ALL.iter().copied().find(|n| n.word() == first) else {
         let span = Span { end: block.head.span.start + first.len() as u32, ..block.head.span };
+        // A misspelt noun still declares its name, so that its uses are not held against it.
+        file.unknown.extend(second_word(facts, block.head.span));
+        let fault = Diagnostic::at(Code::UnknownNoun, span, format!("`{first}` opens no block"));
+        if !facts.has_breath() {
+            faults.push(fault.help("a block begins with a noun, such as contract, metric or trigger"));
+            return;
+        }
         let known = Noun::ALL.iter().map(|n| n.word());
         let list: Vec<&str> = known.clone().collect();
         faults.push(
-            Diagnostic::at(Code::UnknownNoun, span, format!("`{first}` opens no block")).help(
-                nearest(first, known)
+            fault.help(
+                is_fact(first, Noun::ALL)
+                    .then(|| "indent it by two blanks: then it is a fact of the block above".to_owned())
+                    .or_else(|| nearest(first, known))
                     .unwrap_or_else(|| format!("a block begins with {}", crate::value::listed(&list, "or"))),
             ),
         );
-        // A misspelt noun still declares its name, so that its uses are not held against it.
-        file.unknown.extend(second_word(facts, block.head.span));
         return;
     };
-    let mut broken = false;
+    // What stands nowhere may be the very fact that is missing here.
+    let mut broken =
+        block.head.cut || block.facts.iter().any(|f| f.cut) || next.is_some_and(|word| is_fact(word, &[noun]));
     let node = match facts.parse(noun.head_rule(), block.head.span) {
         Ok(node) => Some(node),
         Err(fault) => {
-            faults.push(*fault);
+            if !block.head.cut {
+                faults.push(*fault);
+            }
             broken = true;
             None
         }
@@ -55,7 +84,9 @@ fn item<'s>(file: &mut File, sources: &'s Sources, facts: &mut Facts<'s>, block:
         match fact(facts, noun, line) {
             Ok(node) => parsed_facts.push((line.clone(), node)),
             Err(fault) => {
-                faults.push(*fault);
+                if !line.cut {
+                    faults.push(*fault);
+                }
                 broken = true;
             }
         }
@@ -128,29 +159,39 @@ fn fact<'s>(facts: &mut Facts<'s>, noun: Noun, line: &Line) -> Result<Node<'s>, 
     if table {
         return facts.parse(Rule::table, line.first);
     }
-    let fault = match facts.parse(noun.fact_rule(), line.span) {
+    let fault = match facts.read(noun.fact_rule(), line.span) {
         Ok(node) => return Ok(node),
-        Err(fault) => fault,
+        Err(unread) if unread.repaired => return Err(unread.fault),
+        Err(unread) if facts.is_tired() => return Err(unread.fault),
+        Err(unread) => unread.fault,
     };
+    let word = text.split(char::is_whitespace).next().unwrap_or(text);
+    let words = first_words(noun);
+    // Rows of a table that stand two blanks too far to the left.
+    if noun == Noun::Test && text.contains("  ") && fault.code == Code::Syntax {
+        let fault = Diagnostic::at(Code::Syntax, line.first, "this is no fact of a test");
+        return Err(Box::new(fault.help("indent the heading and the rows of a table by four blanks")));
+    }
     // A second look: a fact of another noun is better called that.
-    if !facts.is_tired()
+    if !words.iter().any(|w| w.split(' ').next() == Some(word))
+        && (noun != Noun::Contract || super::syntax::reserved_help(word).is_none())
         && fault.code == Code::Syntax
         && fault.span().is_some_and(|s| s.start <= line.span.start + text.len() as u32)
     {
         let mut others: Vec<&str> = Vec::new();
         for other in Noun::ALL.iter().filter(|n| **n != noun && !matches!(n, Noun::Test | Noun::Gate | Noun::Contract))
         {
-            if facts.parse(other.fact_rule(), line.span).is_ok() {
+            // A decision takes any name for a person.
+            if (*other != Noun::Decision || text.contains(' ')) && reads(other.fact_rule(), facts.text(line.span)) {
                 others.push(other.word());
             }
         }
         if !others.is_empty() {
             let plural: Vec<String> = others.iter().map(|o| format!("{o}s").replace("pairss", "pairs")).collect();
-            let start = text.split(char::is_whitespace).next().unwrap_or(text);
             return Err(Box::new(
                 Diagnostic::at(
                     Code::WrongNoun,
-                    Span { end: line.span.start + start.len() as u32, ..line.span },
+                    Span { end: line.span.start + word.len() as u32, ..line.span },
                     format!("this line is a fact of {}, not of a {}", crate::value::listed(&plural, "or"), noun.word()),
                 )
                 .help(format!("move it below a {}, or leave it out", crate::value::listed(&others, "or"))),
@@ -161,8 +202,6 @@ fn fact<'s>(facts: &mut Facts<'s>, noun: Noun, line: &Line) -> Result<Node<'s>, 
         && fault.code == Code::Syntax
         && span.start == line.span.start
     {
-        let word = text.split(char::is_whitespace).next().unwrap_or(text);
-        let words = first_words(noun);
         return Err(Box::new(
             Diagnostic::at(Code::Syntax, span, format!("`{word}` begins no fact of a {}", noun.word())).help(
                 super::syntax::reserved_help(word)

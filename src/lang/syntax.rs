@@ -1,11 +1,12 @@
 //! Text to syntax trees: the grammar's parser, the pieces of a file, and what to say when a line does not read.
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use pest::Parser;
 use pest::error::{ErrorVariant, InputLocation};
 use pest::iterators::Pair;
 
+use super::repair::{advice, repair};
 use crate::diagnostic::{Code, Diagnostic, nearest, nearest_name};
 use crate::source::{FileId, Sources, Span};
 
@@ -68,6 +69,8 @@ pub struct Line {
     pub first: Span,
     /// The words of each further line; the rows, where the line opens a table.
     pub more: Vec<Span>,
+    /// A line that stands nowhere follows, which may have been meant to go on with this one.
+    pub cut: bool,
 }
 
 /// A head in column 0 and the facts below it.
@@ -179,7 +182,12 @@ pub(crate) fn layout(sources: &Sources, file: FileId, diagnostics: &mut Vec<Diag
                     match line.rule() {
                         Rule::head => head = Some(logical(&line)),
                         Rule::fact => facts.push(logical(&line)),
-                        Rule::stray => diagnostics.push(stray(&line)),
+                        Rule::stray => {
+                            diagnostics.push(stray(&line));
+                            if let Some(last) = facts.last_mut().or(head.as_mut()) {
+                                last.cut = true;
+                            }
+                        }
                         _ => {}
                     }
                 }
@@ -218,7 +226,7 @@ fn logical(node: &Node<'_>) -> Line {
     }
     let first = spans.first().copied().unwrap_or_else(|| node.span());
     let last = spans.last().copied().unwrap_or(first);
-    Line { span: first.to(last), first, more: spans.into_iter().skip(1).collect() }
+    Line { span: first.to(last), first, more: spans.into_iter().skip(1).collect(), cut: false }
 }
 
 /// Parses logical lines and explains those that do not read.
@@ -237,12 +245,24 @@ impl<'s> Facts<'s> {
         self.explained > MAX_DETAILED
     }
 
+    /// Counts a fault that is told without reading a line, and says whether the best words are still looked for.
+    pub(crate) fn has_breath(&mut self) -> bool {
+        self.explained += 1;
+        !self.is_tired()
+    }
+
     pub(crate) fn text(&self, span: Span) -> &'s str {
         self.sources.text(span)
     }
 
     /// Parses one stretch of source by a rule.
     pub(crate) fn parse(&mut self, rule: Rule, span: Span) -> Result<Node<'s>, Box<Diagnostic>> {
+        self.read(rule, span).map_err(|unread| unread.fault)
+    }
+
+    /// Parses one stretch of source by a rule, and says of a fault how sure it is.
+    pub(crate) fn read(&mut self, rule: Rule, span: Span) -> Result<Node<'s>, Unread> {
+        let unsure = |fault: Diagnostic| Unread { fault: Box::new(fault), repaired: false };
         let slice = self.sources.text(span);
         let place = |from: usize, to: usize| Span {
             file: span.file,
@@ -250,13 +270,13 @@ impl<'s> Facts<'s> {
             end: span.start + to as u32,
         };
         if let Some(tab) = slice.find('\t') {
-            return Err(Box::new(
+            return Err(unsure(
                 Diagnostic::at(Code::Tab, place(tab, tab + 1), "a tab stands where blanks are expected")
                     .help("use blanks; cells of a table stand two or more blanks apart"),
             ));
         }
         if let Some(at) = too_deep(slice) {
-            return Err(Box::new(
+            return Err(unsure(
                 Diagnostic::at(Code::TooDeep, place(at, at + 1), "this line nests or chains too much to be read")
                     .help(format!("at most {MAX_DEPTH} parentheses inside each other; give the inner part a name of its own: a metric")),
             ));
@@ -265,15 +285,34 @@ impl<'s> Facts<'s> {
             Ok(mut pairs) => pairs
                 .next()
                 .map(|pair| Node { pair, file: span.file, base: span.start })
-                .ok_or_else(|| Box::new(Diagnostic::at(Code::Syntax, span, "this line is empty"))),
+                .ok_or_else(|| unsure(Diagnostic::at(Code::Syntax, span, "this line is empty"))),
             Err(error) => {
                 let at = error_offset(&error);
-                self.explained += 1;
-                let expected = if self.explained > MAX_DETAILED { Vec::new() } else { expected(rule, slice, at) };
-                Err(Box::new(explain(slice, at, &expected, &place, &error)))
+                if !self.has_breath() {
+                    return Err(unsure(in_short(slice, at, &place)));
+                }
+                let (at, expected) = expected(rule, slice, at);
+                if let Some(found) = repair(rule, slice, at) {
+                    let fault = Diagnostic::at(Code::Syntax, place(found.from, found.to), found.message);
+                    return Err(Unread { fault: Box::new(fault.help(found.help)), repaired: true });
+                }
+                Err(unsure(explain(rule, slice, at, &expected, &place, &error)))
             }
         }
     }
+}
+
+/// Why a line does not read.
+pub(crate) struct Unread {
+    /// What is said.
+    pub(crate) fault: Box<Diagnostic>,
+    /// Whether the help is known to make the line read.
+    pub(crate) repaired: bool,
+}
+
+/// Whether a text reads by a rule.
+pub(crate) fn reads(rule: Rule, text: &str) -> bool {
+    !text.contains('\t') && too_deep(text).is_none() && grammar::Grammar::parse(rule, text).is_ok()
 }
 
 fn too_deep(slice: &str) -> Option<usize> {
@@ -304,13 +343,30 @@ fn error_offset(error: &pest::error::Error<Rule>) -> usize {
     }
 }
 
-/// The words that could stand at the furthest place that reads, for the message.
-fn expected(rule: Rule, slice: &str, at: usize) -> Vec<String> {
-    pest::set_error_detail(true);
-    let again = grammar::Grammar::parse(rule, slice);
-    pest::set_error_detail(false);
-    let Err(error) = again else { return Vec::new() };
+/// The furthest place that reads, and the words that could stand there, for the message.
+fn expected(rule: Rule, slice: &str, at: usize) -> (usize, Vec<String>) {
+    // The switch is one for all threads: two that use it at once would take the words from each other.
+    static DETAIL: Mutex<()> = Mutex::new(());
+    let again = {
+        let _held = DETAIL.lock().unwrap_or_else(PoisonError::into_inner);
+        pest::set_error_detail(true);
+        let again = grammar::Grammar::parse(rule, slice);
+        pest::set_error_detail(false);
+        again
+    };
+    let Err(error) = again else { return (at, Vec::new()) };
     let mut words = Vec::new();
+    // A sign is no rule of its own, so that its absence is only seen here.
+    if let Some(attempts) = error.parse_attempts().filter(|a| a.max_position > at && slice[at..].contains([' ', '\n']))
+    {
+        let tokens = attempts.expected_tokens().into_iter().map(|t| t.to_string());
+        let signs: Vec<String> = tokens.filter(|t| matches!(&**t, "=" | "," | "(" | ")")).collect();
+        let further = attempts.max_position;
+        let blank = |c: char| c.is_whitespace();
+        if signs.len() == 1 && (slice[..further].ends_with(blank) || slice[further..].starts_with([' ', ','])) {
+            return (further, signs);
+        }
+    }
     if let Some(attempts) = error.parse_attempts().filter(|a| a.max_position == at) {
         for stack in attempts.call_stacks() {
             let rule = stack.deepest.get_rule().copied().or(stack.parent);
@@ -324,17 +380,31 @@ fn expected(rule: Rule, slice: &str, at: usize) -> Vec<String> {
     }
     words.sort();
     words.dedup();
-    words
+    (at, words)
+}
+
+/// The words that a rule of the grammar stands for, if it stands for words: keyword rules are named by them.
+pub(crate) fn keyword(rule: Rule) -> Option<String> {
+    let words = match rule {
+        Rule::k_first_value => "first",
+        Rule::article => "a",
+        Rule::is => "is",
+        Rule::is_not => "is not",
+        Rule::no => "no",
+        Rule::the => "the",
+        Rule::its => "its",
+        Rule::rows => "rows",
+        Rule::times_word => "times",
+        Rule::percent_of => "as percent of",
+        _ => return format!("{rule:?}").strip_prefix("k_").map(|words| words.replace('_', " ")),
+    };
+    Some(words.to_owned())
 }
 
 /// How a rule of the grammar is called in a message; nothing for blanks and the like.
 fn describe(rule: Rule) -> Option<String> {
-    let name = format!("{rule:?}");
-    if let Some(words) = name.strip_prefix("k_") {
-        return Some(match words {
-            "first_value" => "first".to_owned(),
-            _ => words.replace('_', " "),
-        });
+    if let Some(words) = keyword(rule) {
+        return Some(words);
     }
     Some(
         match rule {
@@ -349,16 +419,7 @@ fn describe(rule: Rule) -> Option<String> {
             Rule::unit => "a unit",
             Rule::unit_word | Rule::period => "a period such as months",
             Rule::stage_number => "the number of a stage",
-            Rule::article => "a",
-            Rule::is => "is",
-            Rule::is_not => "is not",
-            Rule::no => "no",
-            Rule::the => "the",
-            Rule::its => "its",
-            Rule::rows => "rows",
-            Rule::times_word => "times",
             Rule::possessive => "'s",
-            Rule::percent_of => "as percent of",
             Rule::each_time => "an hour",
             Rule::sign | Rule::times => return None,
             Rule::atom | Rule::sum | Rule::product | Rule::expr | Rule::test | Rule::operand => "a value or a name",
@@ -370,7 +431,22 @@ fn describe(rule: Rule) -> Option<String> {
     )
 }
 
+/// The message for one of very many lines that do not read.
+fn in_short(slice: &str, at: usize, place: &dyn Fn(usize, usize) -> Span) -> Diagnostic {
+    let word_at = at + (slice[at..].len() - slice[at..].trim_start().len());
+    let found = &slice[word_at..];
+    let word = found.split(|c: char| c.is_whitespace() || matches!(c, ',' | '(' | ')')).next().unwrap_or("");
+    let length = if word.is_empty() { found.chars().next().map_or(0, char::len_utf8) } else { word.len() };
+    let message = match &found[..length] {
+        "" => "the line ends too early".to_owned(),
+        word => format!("`{word}` does not belong here"),
+    };
+    Diagnostic::at(Code::Syntax, place(word_at, word_at + length), message)
+        .help("mend the findings above first: very many lines do not read")
+}
+
 fn explain(
+    rule: Rule,
     slice: &str,
     at: usize,
     expected: &[String],
@@ -390,8 +466,10 @@ fn explain(
         .find(|(i, c)| *i > 0 && !(c.is_alphanumeric() || *c == '_' || *c == '%'))
         .map_or(found.len(), |(i, _)| i);
     let word = &found[..length];
-    let first_words = expected.iter().filter(|e| !e.contains(' ')).map(String::as_str);
-    let phrase = expected.iter().find(|e| e.contains(' ') && nearest_name(word, e.split(' ').take(1)).is_some());
+    let first_words = expected.iter().filter(|e| !e.contains([' ', '\''])).map(String::as_str);
+    let phrase = expected
+        .iter()
+        .find(|e| e.contains(' ') && is_keyword(e) && nearest_name(word, e.split(' ').take(1)).is_some());
     let list = listed(expected);
     if word.is_empty() {
         let mut end = slice.trim_end().len();
@@ -404,7 +482,7 @@ fn explain(
         } else {
             format!("the line ends where {list} is expected")
         };
-        return Diagnostic::at(Code::Syntax, place(last, end), message);
+        return Diagnostic::at(Code::Syntax, place(last, end), message).help_if(advice(rule, slice, at, expected));
     }
     let message = if list.is_empty() {
         format!("`{word}` does not belong here")
@@ -414,12 +492,13 @@ fn explain(
     let newline_before = slice[..word_at].trim_end_matches(' ').ends_with('\n');
     let help = reserved_help(word)
         .filter(|_| expected.iter().any(|e| e == "a name"))
-        .or_else(|| nearest(word, first_words))
+        .or_else(|| nearest(word, first_words).filter(|_| !RESERVED.contains(&word)))
         .or_else(|| phrase.map(|p| format!("did you mean `{p}`?")))
         .or_else(|| {
             newline_before
                 .then(|| "a line indented by 4 or more goes on with the line above; facts are indented by 2".to_owned())
-        });
+        })
+        .or_else(|| advice(rule, slice, at, expected));
     Diagnostic::at(Code::Syntax, place(word_at, word_at + length), message).help_if(help)
 }
 
@@ -468,14 +547,19 @@ pub(crate) fn reserved_help(word: &str) -> Option<String> {
     })
 }
 
+/// Whether an expected word stands in a line as it is, and is no description.
+fn is_keyword(word: &str) -> bool {
+    !["a ", "an ", "the "].iter().any(|article| word.starts_with(article)) || word == "a day"
+}
+
 /// `a, b or c`, keywords in quotes, at most ten.
 fn listed(words: &[String]) -> String {
     let shown: Vec<String> = words
         .iter()
         .take(10)
         .map(|w| match w.as_str() {
-            w if w.starts_with("a ") || w.starts_with("the ") || w.starts_with("an ") => w.to_owned(),
-            w => format!("`{w}`"),
+            w if is_keyword(w) => format!("`{w}`"),
+            w => w.to_owned(),
         })
         .collect();
     let list = crate::value::listed(&shown, "or");

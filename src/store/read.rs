@@ -140,9 +140,13 @@ fn examine_one(
     for column in &contract.columns {
         if let Some(target) = column.refers.map(|t| pack.contract(t))
             && target.is_table()
-            && missing_parts(store, target).is_some()
+            && let Some(missing) = missing_parts(store, target)
         {
-            let text = format!("`{}` refers to `{}`, whose table the database lacks", column.name, target.name);
+            let lacks = match missing {
+                None => "whose table the database lacks".to_owned(),
+                Some(lacking) => format!("whose table has no column `{lacking}`"),
+            };
+            let text = format!("`{}` refers to `{}`, {lacks}", column.name, target.name);
             state.unreadable = Some(cannot(id, text));
             return state;
         }

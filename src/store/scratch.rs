@@ -180,5 +180,5 @@ pub fn differs_from_baseline(store: &Store, contract: &Contract) -> Result<Optio
     let added = now.keys().filter(|k| !then.contains_key(*k)).count();
     let gone = then.keys().filter(|k| !now.contains_key(*k)).count();
     let changed = now.iter().filter(|(k, v)| then.get(*k).is_some_and(|t| t != *v)).count();
-    Ok((added + gone + changed > 0).then(|| format!("{added} rows are new, {gone} are gone, {changed} are changed")))
+    Ok((added + gone + changed > 0).then(|| format!("rows that are new: {added}, gone: {gone}, changed: {changed}")))
 }

@@ -435,6 +435,7 @@ pub(crate) fn declare(cx: &mut Checker<'_>, written: &Written) -> Contract {
         if let Some(first) = columns.iter().find(|c| c.name == column.name.text) {
             cx.report(
                 Diagnostic::new(Code::Duplicate, format!("the column `{}` stands twice", column.name))
+                    .help("keep one of the two, or rename it")
                     .label(column.name.span, "again here")
                     .label(first.span, "first here"),
             );
@@ -506,7 +507,7 @@ fn declare_column(cx: &mut Checker<'_>, written: &WrittenColumn) -> Column {
                         }),
                     ),
                 );
-                Type::Text
+                Type::Broken
             }
         },
     };
@@ -562,7 +563,7 @@ fn declare_column(cx: &mut Checker<'_>, written: &WrittenColumn) -> Column {
             Limit::Optional(_) => column.optional = Optional::Always,
             Limit::NotEmpty => column.not_empty = true,
             Limit::NotInTheFuture => {
-                if !matches!(column.ty, Type::Date | Type::Moment) {
+                if !matches!(column.ty, Type::Date | Type::Moment | Type::Broken) {
                     let message = format!("`{}` is no time, so it is never in the future", written.name);
                     cx.report(
                         Diagnostic::at(Code::BadTime, *span, message)
@@ -595,6 +596,7 @@ pub(crate) fn check(cx: &mut Checker<'_>, id: ContractId, written: &Written) {
                 written.head.span,
                 format!("contract `{}` does not say what names a row", written.head.name),
             )
+            .help("name a column that is a date or a moment")
             .help("add a line such as `one row per id`"),
         );
     }
@@ -602,9 +604,11 @@ pub(crate) fn check(cx: &mut Checker<'_>, id: ContractId, written: &Written) {
         && let Some(column) = find(cx, word)
     {
         let ty = cx.contracts[id.index()].columns[column as usize].ty.clone();
-        if !matches!(ty, Type::Date | Type::Moment) {
-            let message = format!("`{word}` is {}, and a contract is dated by a date or a moment", ty.name());
-            cx.report(Diagnostic::at(Code::BadTime, word.span, message));
+        if !matches!(ty, Type::Date | Type::Moment | Type::Broken) {
+            let message = format!("`{word}` is {}, and a contract is dated by a date or a moment", ty.phrase());
+            cx.report(
+                Diagnostic::at(Code::BadTime, word.span, message).help("name a column that is a date or a moment"),
+            );
         }
         cx.contracts[id.index()].dated = Some(column);
     }
@@ -612,8 +616,12 @@ pub(crate) fn check(cx: &mut Checker<'_>, id: ContractId, written: &Written) {
         && let (Some(a), Some(b)) = (find(cx, from), find(cx, until))
     {
         for (word, column) in [(from, a), (until, b)] {
-            if !matches!(cx.contracts[id.index()].columns[column as usize].ty, Type::Date | Type::Moment) {
-                cx.report(Diagnostic::at(Code::BadTime, word.span, format!("`{word}` is no date or moment")));
+            if !matches!(cx.contracts[id.index()].columns[column as usize].ty, Type::Date | Type::Moment | Type::Broken)
+            {
+                cx.report(
+                    Diagnostic::at(Code::BadTime, word.span, format!("`{word}` is no date or moment"))
+                        .help("name a column that is a date or a moment"),
+                );
             }
         }
         cx.contracts[id.index()].valid = Some((a, b));
@@ -712,13 +720,15 @@ fn check_limits(cx: &mut Checker<'_>, id: ContractId, own: Relation, written: &W
             Limit::Low(e) | Limit::High(e) => {
                 let Some(bound) = cx.constant(e) else { continue };
                 if !cx.compatible(&ty, &bound.ty) {
-                    let message =
-                        format!("`{}` is {} and cannot be compared with {}", written.name, ty.name(), bound.ty.name());
-                    cx.report(
-                        Diagnostic::at(Code::UnitMismatch, e.span, message)
-                            .help(format!("write the bound as {}", ty.name())),
+                    let message = format!(
+                        "`{}` is {} and cannot be compared with {}",
+                        written.name,
+                        ty.phrase(),
+                        bound.ty.phrase()
                     );
-                    continue;
+                    cx.report(Diagnostic::at(Code::UnitMismatch, e.span, message).help(ty.write_such()));
+                    // Both bounds are of one unit: the second would only repeat it.
+                    return;
                 }
                 bounds[usize::from(matches!(limit, Limit::High(_)))] = Some(bound);
             }
@@ -727,12 +737,12 @@ fn check_limits(cx: &mut Checker<'_>, id: ContractId, own: Relation, written: &W
                     cx.contracts[id.index()].columns[index as usize].optional = Optional::Unless(condition);
                 }
             }
-            Limit::NotEmpty if !matches!(ty, Type::Text | Type::Id(_)) => {
+            Limit::NotEmpty if !matches!(ty, Type::Text | Type::Id(_) | Type::Broken) => {
                 cx.report(
                     Diagnostic::at(
                         Code::UnitMismatch,
                         *span,
-                        format!("`{}` is {}, which is never an empty text", written.name, ty.name()),
+                        format!("`{}` is {}, which is never an empty text", written.name, ty.phrase()),
                     )
                     .help("only text can be `not empty`; a column that may be missing is `optional`"),
                 );
@@ -866,9 +876,9 @@ fn fits(cx: &mut Checker<'_>, source: &Source, id: ContractId, column: u32, from
     let Column { name, ty, span, .. } = &cx.contracts[id.index()].columns[column as usize];
     let (name, ty, span) = (name.clone(), ty.clone(), *span);
     let mismatch = |what: String, help: String| {
-        Diagnostic::new(Code::UnitMismatch, format!("`{name}` is {}, and `{from}` is {what}", ty.name()))
+        Diagnostic::new(Code::UnitMismatch, format!("`{name}` is {}, and `{from}` is {what}", ty.phrase()))
             .label(from.span, format!("this is {what}"))
-            .label(span, format!("this is {}", ty.name()))
+            .label(span, format!("this is {}", ty.phrase()))
             .help(help)
     };
     let fault = match (source, &ty) {
@@ -897,7 +907,7 @@ fn fits(cx: &mut Checker<'_>, source: &Source, id: ContractId, column: u32, from
             } else if cx.compatible(&metric.ty, &ty) {
                 return true;
             } else {
-                mismatch(metric.ty.name(), format!("give `{name}` the type of `{from}`, or name another metric"))
+                mismatch(metric.ty.phrase(), format!("give `{name}` the type of `{from}`, or name another metric"))
             }
         }
     };
@@ -914,10 +924,10 @@ fn check_same_columns(cx: &mut Checker<'_>, id: ContractId, of: Relation, from: 
             Some(there) if cx.compatible(&there.ty, &column.ty) => continue,
             Some(there) => Diagnostic::new(
                 Code::UnitMismatch,
-                format!("`{}` is {} here and {} in `{from}`", column.name, column.ty.name(), there.ty.name()),
+                format!("`{}` is {} here and {} in `{from}`", column.name, column.ty.phrase(), there.ty.phrase()),
             )
-            .label(column.span, format!("this is {}", column.ty.name()))
-            .label(there.span, format!("this is {}", there.ty.name()))
+            .label(column.span, format!("this is {}", column.ty.phrase()))
+            .label(there.span, format!("this is {}", there.ty.phrase()))
             .help("give both the same type"),
             None => {
                 let columns: Vec<&str> = cx.contracts[of.index()].columns.iter().map(|c| &*c.name).collect();

@@ -307,9 +307,9 @@ fn definition_of(node: &Node<'_>, faults: &mut Vec<Diagnostic>) -> Option<Defini
             } else {
                 Shift::Change
             };
-            Definition::Shift(shift, one_word(node.name(0)), moment_of(node)?)
+            Definition::Shift(shift, one_word(node.name(0)), moment_of(node, faults)?)
         }
-        Rule::at_moment => Definition::At(one_word(node.name(0)), moment_of(node)?),
+        Rule::at_moment => Definition::At(one_word(node.name(0)), moment_of(node, faults)?),
         _ => Definition::Formula(sum(node, faults)),
     })
 }
@@ -318,15 +318,15 @@ fn one_word(word: Word) -> Path {
     Path { its: false, the: false, words: vec![word] }
 }
 
-fn moment_of(node: &Node<'_>) -> Option<MomentOf<AsWritten>> {
+fn moment_of(node: &Node<'_>, faults: &mut Vec<Diagnostic>) -> Option<MomentOf<AsWritten>> {
     let moment = node.child(Rule::moment)?;
     let inner = moment.only();
     let written = match inner.rule() {
         Rule::previous => WrittenMoment::Previous(
             inner.child(Rule::period).and_then(|p| Period::parse(p.text())).unwrap_or(Period::Month),
         ),
-        Rule::ago_moment => WrittenMoment::Ago(literal(&inner.child(Rule::quantity)?).ok()?),
-        Rule::date => WrittenMoment::Date(literal(&inner).unwrap_or(Literal::Truth(false))),
+        Rule::ago_moment => WrittenMoment::Ago(literal(&inner.child(Rule::quantity)?, faults)),
+        Rule::date => WrittenMoment::Date(literal(&inner, faults)),
         _ => WrittenMoment::Baseline,
     };
     Some(MomentOf { then: None, written: Some((written, moment.span())), stage: std::marker::PhantomData })
@@ -395,7 +395,7 @@ pub(crate) fn check(cx: &mut Checker<'_>, written: &Written) -> Option<Metric> {
                         Diagnostic::at(
                             Code::UnitMismatch,
                             place,
-                            format!("`{}` is {}, and a percent of a percent misleads", metric.name, metric.ty.name()),
+                            format!("`{}` is {}, and a percent of a percent misleads", metric.name, metric.ty.phrase()),
                         )
                         .help(format!("write `difference of {} since …`, which is in points", metric.name)),
                     );
@@ -403,11 +403,14 @@ pub(crate) fn check(cx: &mut Checker<'_>, written: &Written) -> Option<Metric> {
                 }
                 (_, ty) if ty.is_quantity() => Type::Percent,
                 (_, ty) => {
-                    cx.report(Diagnostic::at(
-                        Code::UnitMismatch,
-                        place,
-                        format!("`{}` is {}, which does not change by amounts", metric.name, ty.name()),
-                    ));
+                    cx.report(
+                        Diagnostic::at(
+                            Code::UnitMismatch,
+                            place,
+                            format!("`{}` is {}, which does not change by amounts", metric.name, ty.phrase()),
+                        )
+                        .help("name a metric that is a number, an amount or a length of time"),
+                    );
                     return None;
                 }
             };
@@ -454,9 +457,9 @@ pub(crate) fn check(cx: &mut Checker<'_>, written: &Written) -> Option<Metric> {
                     Diagnostic::at(
                         Code::UnitMismatch,
                         bound.span,
-                        format!("the metric is {}, and it is clamped by {}", ty.name(), bound.ty.name()),
+                        format!("the metric is {}, and it is clamped by {}", ty.phrase(), bound.ty.phrase()),
                     )
-                    .help(format!("write the bounds as {}", ty.name())),
+                    .help(ty.write_such()),
                 );
                 return None;
             }
@@ -516,7 +519,7 @@ fn moment_checked(cx: &mut Checker<'_>, moment: &MomentOf<AsWritten>) -> Option<
             (Value::Moment(at), _) => Then::At(at),
             (_, ty) => {
                 cx.report(
-                    Diagnostic::at(Code::BadTime, *span, format!("{} is no distance in time", ty.name()))
+                    Diagnostic::at(Code::BadTime, *span, format!("{} is no distance in time", ty.phrase()))
                         .help("write for example `3 months ago`"),
                 );
                 return None;
@@ -588,7 +591,7 @@ fn check_cases(
                     }
                 }
                 Some(first) => {
-                    let message = format!("one case is {}, this one {}", first.name(), checked.ty.name());
+                    let message = format!("one case is {}, this one {}", first.phrase(), checked.ty.phrase());
                     cx.report(
                         Diagnostic::at(Code::UnitMismatch, value.span, message)
                             .help("all cases of a metric have one unit"),

@@ -129,6 +129,7 @@ pub(crate) fn check(cx: &mut Checker<'_>, id: PairsId, written: &Written) {
             )
             .help("pairs are made of a contract with `one row per id`"),
         );
+        return;
     }
     let mut sharing = Vec::new();
     for (thing, contract, kind) in &written.sharing {
@@ -142,9 +143,25 @@ pub(crate) fn check(cx: &mut Checker<'_>, id: PairsId, written: &Written) {
             .map(|(i, _)| i as u32)
             .collect();
         let [owner] = owners[..] else {
-            let message =
-                format!("`{contract}` has {} columns that refer to `{}`; one is needed", owners.len(), written.of);
-            cx.report(Diagnostic::at(Code::NoPath, contract.span, message));
+            let row = cx.row_word(Relation::Contract(of));
+            let (message, help) = if owners.is_empty() {
+                (
+                    format!(
+                        "no column of `{contract}` refers to `{}`, so nobody knows whose `{thing}` it is",
+                        written.of
+                    ),
+                    format!("add a column to `{contract}`: `{row}_id  id of {}`", written.of),
+                )
+            } else {
+                (
+                    format!(
+                        "several columns of `{contract}` refer to `{}`, so nobody knows whose `{thing}` it is",
+                        written.of
+                    ),
+                    format!("share a contract of which one column is `id of {}`", written.of),
+                )
+            };
+            cx.report(Diagnostic::at(Code::NoPath, contract.span, message).help(help));
             continue;
         };
         sharing.push(Sharing { contract: contract_id, thing: column, owner, kind: kind.text.clone() });
@@ -175,7 +192,10 @@ pub(crate) fn check(cx: &mut Checker<'_>, id: PairsId, written: &Written) {
     if let Some((_, by)) = &written.most
         && &*by.text != "shared"
     {
-        cx.report(Diagnostic::at(Code::UnknownName, by.span, format!("pairs are ordered by `shared`, not by `{by}`")));
+        cx.report(
+            Diagnostic::at(Code::UnknownName, by.span, format!("pairs are ordered by `shared`, not by `{by}`"))
+                .help("write `highest shared first`"),
+        );
     }
     if let Some(pairs) = cx.pairs[id.index()].as_mut() {
         pairs.sharing = sharing;

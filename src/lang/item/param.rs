@@ -45,10 +45,7 @@ pub(crate) fn parse(parsed: Parsed<'_>, faults: &mut Vec<Diagnostic>) -> Written
         .or_else(|| node.child(Rule::literal));
     if let Some(value) = default {
         let kind = if value.rule() == Rule::literal {
-            literal(&value).map(ExprKind::Literal).unwrap_or_else(|message| {
-                faults.push(Diagnostic::at(Code::BadLiteral, value.span(), message));
-                ExprKind::Literal(Literal::Truth(false))
-            })
+            ExprKind::Literal(literal(&value, faults))
         } else {
             ExprKind::Name(Path { its: false, the: false, words: vec![value.word()] })
         };
@@ -132,7 +129,10 @@ pub(crate) fn check(cx: &mut Checker<'_>, written: &Written) -> Option<Param> {
                         *span,
                         format!("`{word}` is not one of {}", crate::value::listed(&words, "or")),
                     )
-                    .help_if(nearest(&word.text, words.iter().map(|w| &**w))),
+                    .help(
+                        nearest(&word.text, words.iter().map(|w| &**w))
+                            .unwrap_or_else(|| "choose one of these, or add it to them".to_owned()),
+                    ),
                 );
                 return None;
             }
@@ -160,11 +160,11 @@ pub(crate) fn check(cx: &mut Checker<'_>, written: &Written) -> Option<Param> {
             cx.report(
                 Diagnostic::new(
                     Code::UnitMismatch,
-                    format!("`{name}` is {}, its range is {}", ty.name(), constant.ty.name()),
+                    format!("`{name}` is {}, and a bound of its range is {}", ty.phrase(), constant.ty.phrase()),
                 )
-                .label(bound.span, format!("this is {}", constant.ty.name()))
-                .label(*span, format!("this is {}", ty.name()))
-                .help(format!("write both in {}", ty.name())),
+                .label(bound.span, format!("this is {}", constant.ty.phrase()))
+                .label(*span, format!("this is {}", ty.phrase()))
+                .help(format!("{}, for the value and for both bounds", ty.write_such())),
             );
             return None;
         }

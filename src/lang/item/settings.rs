@@ -105,24 +105,27 @@ pub(crate) fn check_setting(cx: &mut Checker<'_>, set: &Setting) -> Option<(Para
                 cx.report(
                     Diagnostic::new(
                         Code::UnitMismatch,
-                        format!("`{}` is {}, not {}", param.name, param.ty.name(), constant.ty.name()),
+                        format!("`{}` is {}, not {}", param.name, param.ty.phrase(), constant.ty.phrase()),
                     )
-                    .label(set.value.span, format!("this is {}", constant.ty.name()))
+                    .label(set.value.span, format!("this is {}", constant.ty.phrase()))
                     .label(param.span, format!("`{}` is declared here", param.name))
                     .help(format!(
                         "write it as {}, such as {}",
-                        param.ty.name(),
+                        param.ty.phrase(),
                         param.default.show(&param.ty)
                     )),
                 );
                 return None;
             }
             let ExprKind::Literal(value) = constant.kind else {
-                cx.report(Diagnostic::at(
-                    Code::WrongKind,
-                    set.value.span,
-                    "a param is set to a value written out, not to another name",
-                ));
+                cx.report(
+                    Diagnostic::at(
+                        Code::WrongKind,
+                        set.value.span,
+                        "a param is set to a value written out, not to another name",
+                    )
+                    .help(constant.ty.write_such()),
+                );
                 return None;
             };
             value
@@ -166,7 +169,10 @@ pub(crate) fn check_profile(cx: &mut Checker<'_>, written: &Written) -> Option<P
         if let Some((_, _, first)) = values.iter().find(|(p, _, _)| *p == id) {
             let message = format!("the profile sets `{}` twice", set.param);
             cx.report(
-                Diagnostic::new(Code::RepeatedFact, message).label(set.span, "again here").label(*first, "first here"),
+                Diagnostic::new(Code::RepeatedFact, message)
+                    .label(set.span, "again here")
+                    .label(*first, "first here")
+                    .help("keep one of the two"),
             );
             continue;
         }

@@ -153,22 +153,23 @@ pub(crate) fn check(cx: &mut Checker<'_>, written: &Written) -> Option<Stage> {
     {
         cx.report(
             Diagnostic::new(Code::Duplicate, format!("stage {} stands before and after this one", after))
+                .help("name another stage on one side, or leave that side out")
                 .label(before.span, "before it")
                 .label(after.span, "after it"),
         );
     }
     for word in [&written.after, &written.before].into_iter().flatten().filter(|w| w.text == written.number.text) {
-        cx.report(Diagnostic::at(
-            Code::Duplicate,
-            word.span,
-            format!("stage {word} cannot come before or after itself"),
-        ));
+        cx.report(
+            Diagnostic::at(Code::Duplicate, word.span, format!("stage {word} cannot come before or after itself"))
+                .help("name the neighbouring stage, or leave it out"),
+        );
     }
     let mut substages: Vec<Substage> = Vec::new();
     for (i, sub) in written.substages.iter().enumerate() {
         if let Some(first) = written.substages[..i].iter().find(|s| s.number.text == sub.number.text) {
             cx.report(
                 Diagnostic::new(Code::Duplicate, format!("substage {} stands twice", sub.number))
+                    .help("give each substage a number of its own")
                     .label(sub.number.span, "again here")
                     .label(first.number.span, "first here"),
             );

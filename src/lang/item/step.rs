@@ -835,6 +835,7 @@ fn record(
         if let Some((_, _, first)) = given.iter().find(|(c, ..)| *c == column) {
             cx.report(
                 Diagnostic::new(Code::RepeatedFact, format!("`{name}` is given twice"))
+                    .help("keep one of the two")
                     .label(name.span, "again here")
                     .label(*first, "first here"),
             );

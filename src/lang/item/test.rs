@@ -107,6 +107,7 @@ enum WrittenAnswer {
 pub(crate) fn parse(parsed: Parsed<'_>, rows: &mut Facts<'_>, faults: &mut Vec<Diagnostic>) -> Written {
     let begins_as = parsed.once(Rule::begins_as, "`begins as`", faults).and_then(|n| n.title());
     let mut actions = Vec::new();
+    let mut head = parsed.head.clone();
     for (line, fact) in &parsed.facts {
         let (span, action) = if fact.rule() == Rule::table {
             let kind = if fact.has(Rule::k_given) {
@@ -121,9 +122,11 @@ pub(crate) fn parse(parsed: Parsed<'_>, rows: &mut Facts<'_>, faults: &mut Vec<D
             let node = fact.only();
             (node.span(), action(&node, faults))
         };
+        // Of a clock that cannot be read nothing follows for the rest of the test.
+        head.broken |= action.is_none() && fact.has(Rule::now_is);
         actions.extend(action.map(|a| (span, a)));
     }
-    Written { head: parsed.head, begins_as, actions }
+    Written { head, begins_as, actions }
 }
 
 fn action(node: &Node<'_>, faults: &mut Vec<Diagnostic>) -> Option<WrittenAction> {
@@ -140,15 +143,8 @@ fn action(node: &Node<'_>, faults: &mut Vec<Diagnostic>) -> Option<WrittenAction
         Rule::profile_used => WrittenAction::Profile(node.name(0)),
         Rule::after_step => {
             let quantity = node.child(Rule::quantity)?;
-            match literal(&quantity) {
-                Ok(literal) => {
-                    WrittenAction::After(Expr { kind: ExprKind::Literal(literal), span: quantity.span(), ty: () })
-                }
-                Err(message) => {
-                    faults.push(Diagnostic::at(Code::BadLiteral, quantity.span(), message));
-                    return None;
-                }
-            }
+            let kind = ExprKind::Literal(literal(&quantity, faults));
+            WrittenAction::After(Expr { kind, span: quantity.span(), ty: () })
         }
         Rule::entered => WrittenAction::Entered(node.only_of(Rule::stage_number)),
         Rule::expect => {
@@ -163,11 +159,8 @@ fn date_of(node: &Node<'_>, faults: &mut Vec<Diagnostic>) -> Option<(Date, Optio
     let written = node.child(Rule::date)?;
     match date(written.text()) {
         Ok(found) => Some(found),
-        Err(message) => {
-            faults.push(
-                Diagnostic::at(Code::BadLiteral, written.span(), message)
-                    .help("write a day, or a day and a time: `2026-03-02` or `2026-03-02 09:00`"),
-            );
+        Err((message, help)) => {
+            faults.push(Diagnostic::at(Code::BadLiteral, written.span(), message).help(help));
             None
         }
     }
@@ -512,13 +505,13 @@ pub fn cell_value(text: &str, column: &Column, calendar: &Calendar, dollars: &st
                 .ok_or_else(|| format!("`{name}` is never `{text}`: it is one of {}", listed(words, "or")));
         }
         Type::Moment => {
-            let (day, time) = date(text)?;
+            let (day, time) = date(text).map_err(|(message, _)| message)?;
             return Ok(Value::Moment(moment(day, time, calendar)));
         }
         Type::List(_) => return Err(format!("`{name}` is a list and has no cell")),
         _ => {}
     }
-    let wrong = || format!("`{text}` is not {}, which `{name}` is", column.ty.name());
+    let wrong = || format!("`{text}` is not {}, which `{name}` is", column.ty.phrase());
     let (value, ty) = read(text).and_then(|l| l.value(calendar, dollars)).ok_or_else(wrong)?;
     let fits = match (&column.ty, &ty) {
         (Type::Count, Type::Number) => {
@@ -529,7 +522,7 @@ pub fn cell_value(text: &str, column: &Column, calendar: &Calendar, dollars: &st
         }
         (Type::MoneyBy(_), Type::Money(_) | Type::Number) => true,
         (Type::Money(own), Type::Money(given)) if own != given => {
-            return Err(format!("`{text}` is money in {given}, and `{name}` is {}", column.ty.name()));
+            return Err(format!("`{text}` is an amount in {given}, and `{name}` is {}", column.ty.phrase()));
         }
         // A currency without a sign of its own is written as a plain number.
         (Type::Money(own), Type::Number) => crate::value::currency_sign(own).is_none(),
@@ -784,6 +777,7 @@ fn check_table(cx: &mut Checker<'_>, kind: TableKind, written: &WrittenTable) ->
         if let Some(first) = written.heading[..i].iter().find(|w| w.text == word.text) {
             cx.report(
                 Diagnostic::new(Code::Duplicate, format!("the column `{word}` stands twice"))
+                    .help("keep one of the two")
                     .label(word.span, "again here")
                     .label(first.span, "first here"),
             );
@@ -835,12 +829,16 @@ fn check_table(cx: &mut Checker<'_>, kind: TableKind, written: &WrittenTable) ->
                 continue;
             };
             let column = &cx.contracts[contract.index()].columns[*column as usize];
+            if column.ty == Type::Broken {
+                values.push(None);
+                continue;
+            }
             match cell_value(&word.text, column, &calendar, &dollars) {
                 Ok(value) => values.push(Some(value)),
                 Err(message) => {
                     let near = match &column.ty {
                         Type::Words(words) => nearest(&word.text, words.iter().map(|w| &**w)),
-                        ty => example(ty).map(|e| format!("write it as in `{e}`")),
+                        ty => Some(ty.write_such()),
                     };
                     let code = if matches!(column.ty, Type::Words(_)) { Code::UnknownWord } else { Code::BadLiteral };
                     cx.report(Diagnostic::at(code, *at, message).help_if(near));
@@ -870,22 +868,6 @@ fn names_its_rows(cx: &mut Checker<'_>, contract: &Contract, columns: &[u32], wr
             .help(format!("rows are found by their key: add {} to the heading", listed(&missing, "and"))),
     );
     false
-}
-
-fn example(ty: &Type) -> Option<&'static str> {
-    Some(match ty {
-        Type::Count | Type::Number => "12",
-        Type::Percent => "70%",
-        Type::Points => "3 points",
-        Type::Money(_) | Type::MoneyBy(_) => "$100,000",
-        Type::Rate(_) => "$75 an hour",
-        Type::Duration => "160 hours",
-        Type::Span => "3 days",
-        Type::Date => "2026-03-02",
-        Type::Moment => "2026-03-02 09:00",
-        Type::Truth => "yes",
-        _ => return None,
-    })
 }
 
 /// Every row that a given row refers to is given too, here or in a test this one begins as.
@@ -1172,7 +1154,7 @@ fn expected_value(cx: &mut Checker<'_>, name: &Word, written: &WrittenExpected, 
                     Diagnostic::at(
                         Code::UnitMismatch,
                         e.span,
-                        format!("`{name}` is {}, which has no more and no less", ty.name()),
+                        format!("`{name}` is {}, which has no more and no less", ty.phrase()),
                     )
                     .help("write `is` or `is not`"),
                 );

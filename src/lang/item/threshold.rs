@@ -135,10 +135,15 @@ pub(crate) fn check(cx: &mut Checker<'_>, written: &Written) -> Option<Threshold
             cx.report(
                 Diagnostic::new(
                     Code::UnitMismatch,
-                    format!("`{}` is {}, and it is held against {}", metric.name, metric.ty.name(), limit.ty.name()),
+                    format!(
+                        "`{}` is {}, and it is held against {}",
+                        metric.name,
+                        metric.ty.phrase(),
+                        limit.ty.phrase()
+                    ),
                 )
-                .label(limit.span, format!("this is {}", limit.ty.name()))
-                .label(on.span, format!("this is {}", metric.ty.name()))
+                .label(limit.span, format!("this is {}", limit.ty.phrase()))
+                .label(on.span, format!("this is {}", metric.ty.phrase()))
                 .help(cx.unit_help(&metric.ty, &limit.ty)),
             );
             return None;
@@ -147,7 +152,7 @@ pub(crate) fn check(cx: &mut Checker<'_>, written: &Written) -> Option<Threshold
             cx.report(Diagnostic::at(
                 Code::UnitMismatch,
                 on.span,
-                format!("`{}` is {}, which has no more and no less", metric.name, metric.ty.name()),
+                format!("`{}` is {}, which has no more and no less", metric.name, metric.ty.phrase()),
             ));
             return None;
         }

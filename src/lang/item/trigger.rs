@@ -571,7 +571,7 @@ pub(crate) fn check_as(cx: &mut Checker<'_>, written: &Written, noun: &'static s
                 Diagnostic::at(
                     Code::UnitMismatch,
                     e.span,
-                    format!("this is {}, and a rule acts on so many or on a percent of all", limit.ty.name()),
+                    format!("this is {}, and a rule acts on so many or on a percent of all", limit.ty.phrase()),
                 )
                 .help("write for example `acts on at most 2 a day` or `acts on at most 20% a day`"),
             );
@@ -731,11 +731,14 @@ fn positive(cx: &mut Checker<'_>, written: &Expr<AsWritten>) -> Option<Expr<Chec
 fn count(cx: &mut Checker<'_>, written: &Expr<AsWritten>, least: i128, what: &str, why: &str) -> Option<Expr<Checked>> {
     let count = cx.constant(written)?;
     if !matches!(count.ty, Type::Count | Type::Number) {
-        cx.report(Diagnostic::at(
-            Code::UnitMismatch,
-            written.span,
-            format!("a {what} is a number, and this is {}", count.ty.name()),
-        ));
+        cx.report(
+            Diagnostic::at(
+                Code::UnitMismatch,
+                written.span,
+                format!("a {what} is a number, and this is {}", count.ty.phrase()),
+            )
+            .help("write a whole number without a unit, such as `3`"),
+        );
         return None;
     }
     if let ExprKind::Literal(Value::Number(n)) = &count.kind
