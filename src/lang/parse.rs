@@ -1,9 +1,6 @@
 //! Arrow 1, text to items. It cannot fail: what does not read is a diagnostic, the rest is read.
 
-use super::item::{
-    File, Head, Noun, Parsed, calendar, contract, decision, gate, metric, pairs, param, report, require, role,
-    rollback, settings, stage, test, threshold, trigger,
-};
+use super::item::{File, Head, Noun, Parsed};
 use super::syntax::{Block, Facts, Line, Node, Rule, Word, layout, reads};
 use crate::diagnostic::{Code, Diagnostic, nearest};
 use crate::source::{FileId, Sources, Span};
@@ -32,7 +29,7 @@ fn first_word<'s>(facts: &Facts<'s>, block: &Block) -> &'s str {
 
 /// Whether a head is a fact that lacks its blanks: its first word opens no block, and opens facts.
 fn is_fact(word: &str, nouns: &[Noun]) -> bool {
-    let opens = |n: &Noun| first_words(*n).iter().any(|w| w.split(' ').next() == Some(word));
+    let opens = |n: &Noun| n.first_words().iter().any(|w| w.split(' ').next() == Some(word));
     Noun::ALL.iter().all(|n| n.word() != word) && nouns.iter().any(opens)
 }
 
@@ -114,29 +111,8 @@ fn item<'s>(
         title: node.as_ref().and_then(|n| n.title()),
         formerly: parsed_facts.iter().find_map(|(_, f)| f.child(Rule::formerly)).map(|f| f.name(0)),
     };
-    let parsed = Parsed { head, node, facts: parsed_facts };
-    match noun {
-        Noun::Contract => file.contracts.push(contract::parse(parsed, faults)),
-        Noun::Pairs => file.pairs.push(pairs::parse(parsed, faults)),
-        Noun::Param => file.params.push(param::parse(parsed, faults)),
-        Noun::Require => file.requires.push(require::parse(parsed, faults)),
-        Noun::Set => file.sets.extend(settings::parse_set(&parsed, faults)),
-        Noun::Profile => file.profiles.push(settings::parse_profile(parsed, faults)),
-        Noun::Metric => file.metrics.push(metric::parse(parsed, faults)),
-        Noun::Threshold => file.thresholds.push(threshold::parse(parsed, faults)),
-        Noun::Gate => file.gates.push(gate::parse(parsed, faults)),
-        Noun::Stage => file.stages.push(stage::parse(parsed, faults)),
-        Noun::Trigger => file.triggers.push(trigger::parse(parsed, faults)),
-        Noun::Rollback => file.rollbacks.push(rollback::parse(parsed, faults)),
-        Noun::Decision => file.decisions.push(decision::parse(parsed, faults)),
-        Noun::Report => file.reports.push(report::parse(parsed, faults)),
-        Noun::Role => file.roles.push(role::parse(parsed, faults)),
-        Noun::Calendar => file.calendars.push(calendar::parse(parsed, faults)),
-        Noun::Test => {
-            let mut rows = Facts::new(sources);
-            file.tests.push(test::parse(parsed, &mut rows, faults));
-        }
-    }
+    let parsed = Parsed { head, node, facts: parsed_facts, sources };
+    file.read(noun, parsed, faults);
 }
 
 /// The word after the noun, as the name of a head that does not read.
@@ -166,7 +142,7 @@ fn fact<'s>(facts: &mut Facts<'s>, noun: Noun, line: &Line) -> Result<Node<'s>, 
         Err(unread) => unread.fault,
     };
     let word = text.split(char::is_whitespace).next().unwrap_or(text);
-    let words = first_words(noun);
+    let words = noun.first_words();
     // Rows of a table that stand two blanks too far to the left.
     if noun == Noun::Test && text.contains("  ") && fault.code == Code::Syntax {
         let fault = Diagnostic::at(Code::Syntax, line.first, "this is no fact of a test");
@@ -212,94 +188,6 @@ fn fact<'s>(facts: &mut Facts<'s>, noun: Noun, line: &Line) -> Result<Node<'s>, 
         ));
     }
     Err(fault)
-}
-
-/// The words with which the facts of a noun begin.
-fn first_words(noun: Noun) -> &'static [&'static str] {
-    match noun {
-        Noun::Contract => &[
-            "because",
-            "one row per",
-            "dated by",
-            "in force from",
-            "fresh within",
-            "at least",
-            "on violation",
-            "belongs to",
-            "changes",
-            "stored in",
-            "filled from",
-        ],
-        Noun::Pairs => &["because", "where", "sharing", "found in", "at most"],
-        Noun::Param => &["because", "category"],
-        Noun::Require | Noun::Set => &["because"],
-        Noun::Profile => &["because", "set"],
-        Noun::Metric => &["because", "is"],
-        Noun::Threshold => &["because", "target", "acceptable", "while", "formerly"],
-        Noun::Gate => &["because", "formerly", "there is", "every contract"],
-        Noun::Stage => &["because", "mode", "runs while", "takes the baseline on entry", "substage"],
-        Noun::Trigger => &[
-            "because",
-            "when",
-            "clear when",
-            "unless",
-            "check",
-            "once within",
-            "severity",
-            "mode",
-            "depth at most",
-            "end as",
-            "record",
-            "set",
-            "have",
-            "tell",
-            "ask",
-            "apply",
-            "undo",
-            "restore",
-            "send",
-            "fire",
-            "enter",
-            "publish",
-            "acts on",
-            "after",
-            "formerly",
-        ],
-        Noun::Rollback => &[
-            "because",
-            "when",
-            "check",
-            "severity",
-            "ask",
-            "set",
-            "restore",
-            "record",
-            "verify",
-            "afterwards",
-            "watch",
-            "tell",
-            "send",
-            "formerly",
-        ],
-        Noun::Decision => &["because", "runs by itself"],
-        Noun::Report => &["because", "show", "list", "draw", "have"],
-        Noun::Role => &["because", "answers to", "named by", "decides", "quorum", "held by"],
-        Noun::Calendar => &["because", "time zone", "currency", "holidays"],
-        Noun::Test => &[
-            "because",
-            "now is",
-            "given",
-            "write",
-            "remove",
-            "set",
-            "apply profile",
-            "after",
-            "on",
-            "stage",
-            "begins as",
-            "expect",
-        ],
-    }
 }
 
 /// The file an item stands in.

@@ -21,10 +21,11 @@ pub mod trigger;
 use super::syntax::{Line, Node, Rule, Word};
 use crate::diagnostic::{Code, Diagnostic};
 use crate::settings::Settings;
-use crate::source::Span;
+use crate::source::{Sources, Span};
+use crate::value::counted;
 
 macro_rules! nouns {
-    ($($noun:ident = $word:literal, $head:ident, $fact:ident;)+) => {
+    ($($noun:ident $word:literal $list:ident: $written:ty = $parse:path, $head:ident, $fact:ident, [$($first:literal),*];)+) => {
         /// What opens a block.
         #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
         pub enum Noun { $(#[doc = concat!("`", $word, "`")] $noun,)+ }
@@ -38,14 +39,9 @@ macro_rules! nouns {
                 match self { $(Noun::$noun => $word,)+ }
             }
 
-            /// So many items of it, in words.
-            pub fn counted(self, n: usize) -> String {
-                let one = match self {
-                    Noun::Pairs => "pairs block",
-                    Noun::Require => "requirement",
-                    _ => self.word(),
-                };
-                format!("{n} {one}{}", if n == 1 { "" } else { "s" })
+            /// The words with which its facts begin.
+            pub(crate) fn first_words(self) -> &'static [&'static str] {
+                match self { $(Noun::$noun => &[$($first),*],)+ }
             }
 
             pub(crate) fn head_rule(self) -> Rule {
@@ -56,27 +52,80 @@ macro_rules! nouns {
                 match self { $(Noun::$noun => Rule::$fact,)+ }
             }
         }
+
+        /// Every item of a pack as written.
+        #[derive(Debug, Default)]
+        pub struct File {
+            /// Names of blocks whose noun is misspelt.
+            pub unknown: Vec<Word>,
+            $(#[doc = concat!("`", $word, "`")] pub $list: Vec<$written>,)+
+        }
+
+        impl File {
+            /// Takes up a block of a noun.
+            pub(crate) fn read(&mut self, noun: Noun, parsed: Parsed<'_>, faults: &mut Vec<Diagnostic>) {
+                match noun { $(Noun::$noun => self.$list.extend(Option::<$written>::from($parse(parsed, faults))),)+ }
+            }
+        }
     };
 }
 
+// Everything that is said of a noun once: its word, where its items are kept and read, the rules of its head and of
+// its facts, and the words with which those begin.
 nouns! {
-    Contract = "contract", contract_head, contract_fact;
-    Pairs = "pairs", pairs_head, pairs_fact;
-    Param = "param", param_head, param_fact;
-    Require = "require", require_head, require_fact;
-    Set = "set", set_head, set_fact;
-    Profile = "profile", profile_head, profile_fact;
-    Metric = "metric", metric_head, metric_fact;
-    Threshold = "threshold", threshold_head, threshold_fact;
-    Gate = "gate", gate_head, gate_fact;
-    Stage = "stage", stage_head, stage_fact;
-    Trigger = "trigger", trigger_head, trigger_fact;
-    Rollback = "rollback", rollback_head, rollback_fact;
-    Decision = "decision", decision_head, decision_fact;
-    Report = "report", report_head, report_fact;
-    Role = "role", role_head, role_fact;
-    Calendar = "calendar", calendar_head, calendar_fact;
-    Test = "test", test_head, test_fact;
+    Contract "contract" contracts: contract::Written = contract::parse, contract_head, contract_fact,
+        ["because", "one row per", "dated by", "in force from", "fresh within", "at least", "on violation",
+         "belongs to", "changes", "stored in", "filled from"];
+    Pairs "pairs" pairs: pairs::Written = pairs::parse, pairs_head, pairs_fact,
+        ["because", "where", "sharing", "found in", "at most"];
+    Param "param" params: param::Written = param::parse, param_head, param_fact,
+        ["because", "category"];
+    Require "require" requires: require::Written = require::parse, require_head, require_fact,
+        ["because"];
+    Set "set" sets: settings::Setting = settings::parse_set, set_head, set_fact,
+        ["because"];
+    Profile "profile" profiles: settings::Written = settings::parse_profile, profile_head, profile_fact,
+        ["because", "set"];
+    Metric "metric" metrics: metric::Written = metric::parse, metric_head, metric_fact,
+        ["because", "is"];
+    Threshold "threshold" thresholds: threshold::Written = threshold::parse, threshold_head, threshold_fact,
+        ["because", "target", "acceptable", "while", "formerly"];
+    Gate "gate" gates: gate::Written = gate::parse, gate_head, gate_fact,
+        ["because", "formerly", "there is", "every contract"];
+    Stage "stage" stages: stage::Written = stage::parse, stage_head, stage_fact,
+        ["because", "mode", "runs while", "takes the baseline on entry", "substage"];
+    Trigger "trigger" triggers: trigger::Written = trigger::parse, trigger_head, trigger_fact,
+        ["because", "when", "clear when", "unless", "check", "once within", "severity", "mode", "depth at most",
+         "end as", "record", "set", "have", "tell", "ask", "apply", "undo", "restore", "send", "fire", "enter",
+         "publish", "acts on", "after", "formerly"];
+    Rollback "rollback" rollbacks: rollback::Written = rollback::parse, rollback_head, rollback_fact,
+        ["because", "when", "check", "severity", "ask", "set", "restore", "record", "verify", "afterwards", "watch",
+         "tell", "send", "formerly"];
+    Decision "decision" decisions: decision::Written = decision::parse, decision_head, decision_fact,
+        ["because", "runs by itself"];
+    Report "report" reports: report::Written = report::parse, report_head, report_fact,
+        ["because", "show", "list", "draw", "have"];
+    Role "role" roles: role::Written = role::parse, role_head, role_fact,
+        ["because", "answers to", "named by", "decides", "quorum", "held by"];
+    Calendar "calendar" calendars: calendar::Written = calendar::parse, calendar_head, calendar_fact,
+        ["because", "time zone", "currency", "holidays"];
+    Test "test" tests: test::Written = test::parse, test_head, test_fact,
+        ["because", "now is", "given", "write", "remove", "set", "apply profile", "after", "on", "stage",
+         "begins as", "expect"];
+}
+
+impl Noun {
+    /// So many items of it, in words.
+    pub fn counted(self, n: usize) -> String {
+        counted(
+            n,
+            match self {
+                Noun::Pairs => "pairs block",
+                Noun::Require => "requirement",
+                _ => self.word(),
+            },
+        )
+    }
 }
 
 /// What every item has: a name, a place, a reason.
@@ -103,6 +152,8 @@ pub(crate) struct Parsed<'i> {
     pub(crate) node: Option<Node<'i>>,
     /// The facts that read, each with its line.
     pub(crate) facts: Vec<(Line, Node<'i>)>,
+    /// Where it was read from.
+    pub(crate) sources: &'i Sources,
 }
 
 impl<'i> Parsed<'i> {
@@ -144,47 +195,6 @@ impl<'i> Parsed<'i> {
     pub(crate) fn all(&self, rule: Rule) -> impl Iterator<Item = Node<'i>> + '_ {
         self.facts.iter().filter_map(move |(_, fact)| fact.child(rule))
     }
-}
-
-/// Every item of a pack as written.
-#[derive(Debug, Default)]
-pub struct File {
-    /// Names of blocks whose noun is misspelt.
-    pub unknown: Vec<Word>,
-    /// `contract`
-    pub contracts: Vec<contract::Written>,
-    /// `pairs`
-    pub pairs: Vec<pairs::Written>,
-    /// `param`
-    pub params: Vec<param::Written>,
-    /// `require`
-    pub requires: Vec<require::Written>,
-    /// `set`
-    pub sets: Vec<settings::Setting>,
-    /// `profile`
-    pub profiles: Vec<settings::Written>,
-    /// `metric`
-    pub metrics: Vec<metric::Written>,
-    /// `threshold`
-    pub thresholds: Vec<threshold::Written>,
-    /// `gate`
-    pub gates: Vec<gate::Written>,
-    /// `stage`
-    pub stages: Vec<stage::Written>,
-    /// `trigger`
-    pub triggers: Vec<trigger::Written>,
-    /// `rollback`
-    pub rollbacks: Vec<rollback::Written>,
-    /// `decision`
-    pub decisions: Vec<decision::Written>,
-    /// `report`
-    pub reports: Vec<report::Written>,
-    /// `role`
-    pub roles: Vec<role::Written>,
-    /// `calendar`
-    pub calendars: Vec<calendar::Written>,
-    /// `test`
-    pub tests: Vec<test::Written>,
 }
 
 /// The house with what the pack itself says of people and time.

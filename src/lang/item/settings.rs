@@ -46,7 +46,7 @@ pub(crate) fn setting(node: &Node<'_>, faults: &mut Vec<Diagnostic>) -> Setting 
     }
 }
 
-pub(crate) fn parse_set(parsed: &Parsed<'_>, faults: &mut Vec<Diagnostic>) -> Option<Setting> {
+pub(crate) fn parse_set(parsed: Parsed<'_>, faults: &mut Vec<Diagnostic>) -> Option<Setting> {
     let node = parsed.node.as_ref()?.child(Rule::setting)?;
     let mut set = setting(&node, faults);
     set.because = set.because.or_else(|| parsed.head.because.clone());

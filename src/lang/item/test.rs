@@ -104,7 +104,8 @@ enum WrittenAnswer {
 
 // ── parse ──
 
-pub(crate) fn parse(parsed: Parsed<'_>, rows: &mut Facts<'_>, faults: &mut Vec<Diagnostic>) -> Written {
+pub(crate) fn parse(parsed: Parsed<'_>, faults: &mut Vec<Diagnostic>) -> Written {
+    let rows = &mut Facts::new(parsed.sources);
     let begins_as = parsed.once(Rule::begins_as, "`begins as`", faults).and_then(|n| n.title());
     let mut actions = Vec::new();
     let mut head = parsed.head.clone();
