@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use crate::diagnostic::{Diagnostic, Severity, in_source_order};
 use crate::lang::check::check;
 use crate::lang::item;
+use crate::lang::lint::lint;
 use crate::lang::pack::Pack;
 use crate::lang::parse::parse;
 use crate::settings::{self, Settings};
@@ -65,7 +66,12 @@ fn finish(sources: Sources, mut diagnostics: Vec<Diagnostic>, settings: Settings
     let settings = item::settle(&file, settings, &mut diagnostics);
     let (pack, findings) = check(&file, &settings);
     diagnostics.extend(findings);
-    in_source_order(&mut diagnostics);
     let refused = diagnostics.iter().any(|d| d.severity() == Severity::Error);
-    Compiled { sources, pack: pack.filter(|_| !refused), diagnostics, settings }
+    let pack = pack.filter(|_| !refused);
+    // What is wrong comes first: a name that is misspelt makes another look unused.
+    if let Some(pack) = &pack {
+        diagnostics.extend(lint(pack, &sources));
+    }
+    in_source_order(&mut diagnostics);
+    Compiled { sources, pack, diagnostics, settings }
 }

@@ -124,6 +124,19 @@ impl Sources {
         FileId(self.files.len() as u32 - 1)
     }
 
+    /// The block that begins at a head, as written: its indented lines, without the blank ones after the last.
+    pub fn block(&self, head: Span) -> &str {
+        let rest = self.file(head.file).text.get(head.start as usize..).unwrap_or_default();
+        let mut end = 0;
+        for (i, line) in rest.split_inclusive('\n').enumerate() {
+            if i > 0 && !line.starts_with(' ') && !line.trim().is_empty() {
+                break;
+            }
+            end += line.len();
+        }
+        rest[..end].trim_end()
+    }
+
     /// The file of an id.
     pub fn file(&self, id: FileId) -> &SourceFile {
         &self.files[id.0 as usize]

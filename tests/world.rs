@@ -97,7 +97,12 @@ fn rules(text: &str) -> TempDir {
 
 #[test]
 fn a_sound_file_is_exit_0() {
-    told!("sound", run(rules(SOUND).path(), &["check", "a.bylaw"]));
+    let text = format!(
+        "{SOUND}\ncontract ventures, each a venture\n  because \"Ours.\"\n  one row per id\n  id  id\n  share  percent\n\n\
+         metric mean = average of share over ventures\n\n\
+         threshold enough on mean\n  because \"Enough.\"\n  target is at least rate\n"
+    );
+    told!("sound", run(rules(&text).path(), &["check", "a.bylaw"]));
 }
 
 #[test]

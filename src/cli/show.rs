@@ -57,7 +57,7 @@ pub(super) fn run(options: &Options, out: &mut Out) -> Done {
         let file = compiled.sources.file(span.file);
         let (line, _) = file.position(span.start);
         out.line(out.paint(DIM, format!("{}:{line}", file.name)))?;
-        out.text(&block(&compiled.sources, span))?;
+        out.text(&format!("{}\n", compiled.sources.block(span)))?;
     } else {
         out.line(super::check::contents(&pack))?;
     }
@@ -81,22 +81,6 @@ fn find(pack: &Pack, name: &str) -> Result<Found, Fault> {
     let help = nearest(name, pack.items().map(|item| item.name))
         .unwrap_or_else(|| "`bylaws show all` counts what there is".into());
     Err(Fault::new(format!("nothing in these rules is called `{name}`"), help))
-}
-
-/// The block that begins at a head, as written.
-fn block(sources: &Sources, head: Span) -> String {
-    let file = sources.file(head.file);
-    let rest = &file.text[head.start as usize..];
-    let mut text = String::new();
-    for (i, line) in rest.lines().enumerate() {
-        let open = i == 0 || line.starts_with(' ') || line.trim().is_empty();
-        if !open {
-            break;
-        }
-        text.push_str(line);
-        text.push('\n');
-    }
-    format!("{}\n", text.trim_end())
 }
 
 fn moment_words(plan: &Plan, id: u32) -> String {
@@ -137,7 +121,7 @@ fn arrows(
     head(out, 1, "text → items")?;
     match span {
         Some(span) => {
-            for line in block(sources, span).lines() {
+            for line in sources.block(span).lines() {
                 out.line(format!("   {line}"))?;
             }
         }

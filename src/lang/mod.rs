@@ -4,6 +4,7 @@ mod cascade;
 pub mod check;
 pub mod expr;
 pub mod item;
+pub mod lint;
 pub mod names;
 pub mod pack;
 pub mod parse;
