@@ -155,6 +155,8 @@ codes! {
 
     /// parts of the rules that this version judges and plans but does not execute
     NotExecuted = "0901", Note;
+    /// how often rules can fire at worst
+    WorstCase = "0902", Note;
 }
 
 /// How grave a finding is.

@@ -12,9 +12,10 @@ use bylaws::compile::{Compiled, compile_text};
 use bylaws::diagnostic::{Code, Diagnostic, Severity, Style, render};
 
 /// Codes that no rule file can bring about, and why.
-const ELSEWHERE: [(Code, &str); 3] = [
+const ELSEWHERE: [(Code, &str); 4] = [
     (Code::CannotRead, "a file that cannot be read has no text; tests/world.rs"),
     (Code::NoRuleFiles, "an empty folder; tests/world.rs"),
+    (Code::WorstCase, "no finding of the compiler: `check` prints it below a sound pack"),
     (Code::NotExecuted, "no finding of the compiler: `check` prints it below a sound pack"),
 ];
 

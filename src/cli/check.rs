@@ -10,6 +10,7 @@ use super::output::Out;
 use super::{Done, FINE, Fault, Format, PackArgs, findings, world};
 use crate::compile::Compiled;
 use crate::diagnostic::{Code, Diagnostic, Severity, render};
+use crate::lang::cascade::{self, Firings};
 use crate::lang::item::Noun;
 use crate::lang::pack::Pack;
 use crate::value::{counted, listed};
@@ -50,20 +51,20 @@ pub(super) fn report(compiled: &Compiled, out: &mut Out, format: Format, summary
         FINE
     };
     if summary && let Some(pack) = &compiled.pack {
-        let note = not_executed(pack);
+        let notes = [(Code::NotExecuted, not_executed(pack)), (Code::WorstCase, worst_case(pack))];
+        let notes = notes.into_iter().filter_map(|(code, text)| Some((code, text?)));
         match format {
             Format::Human => {
                 let warnings = compiled.count(Severity::Warning);
                 let warned = if warnings > 0 { format!("; {}", counted(warnings, "warning")) } else { String::new() };
                 out.line(format!("ok: {}{warned}", contents(pack)))?;
-                if let Some(note) = note {
+                for (_, note) in notes {
                     out.line(format!("note: {note}"))?;
                 }
             }
             Format::Json => {
-                if let Some(note) = note {
-                    let note = Diagnostic::new(Code::NotExecuted, note);
-                    out.line(json_line(&note, compiled))?;
+                for (code, note) in notes {
+                    out.line(json_line(&Diagnostic::new(code, note), compiled))?;
                 }
             }
         }
@@ -135,6 +136,37 @@ pub(super) fn contents(pack: &Pack) -> String {
     }
     let parts: Vec<String> = counts.into_iter().map(|(noun, n)| noun.counted(n)).collect();
     if parts.is_empty() { "nothing in it".into() } else { listed(&parts, "and") }
+}
+
+/// How often the triggers of a pack can fire at worst, for one key of each.
+fn worst_case(pack: &Pack) -> Option<String> {
+    let mut every_change = Vec::new();
+    let mut timed: Vec<(u64, &str)> = Vec::new();
+    for (trigger, firings) in cascade::worst_case(pack) {
+        match firings {
+            Firings::EveryChange => every_change.push(&*trigger.name),
+            Firings::ADay(n) => timed.push((n, &*trigger.name)),
+        }
+    }
+    timed.sort_by(|a, b| b.0.cmp(&a.0).then_with(|| a.1.cmp(b.1)));
+    let mut parts = Vec::new();
+    if !every_change.is_empty() {
+        let fire = if every_change.len() == 1 { "fires" } else { "fire" };
+        parts.push(format!("{} {fire} with every change of what is read", listed(&every_change, "and")));
+    }
+    let times = |n: u64| if n == 1 { "once".to_owned() } else { format!("{n} times") };
+    let often: Vec<String> =
+        timed.iter().filter(|t| t.0 > 1).map(|(n, name)| format!("{name} {}", times(*n))).collect();
+    let seldom = timed.len() - often.len();
+    if !often.is_empty() {
+        parts.push(format!("{} a day", listed(&often, "and")));
+    }
+    if seldom > 0 {
+        let whom =
+            if seldom == timed.len() && every_change.is_empty() { "every trigger" } else { "each of the others" };
+        parts.push(format!("{whom} once a day or less"));
+    }
+    (!parts.is_empty()).then(|| format!("at worst, for one key: {}", parts.join("; ")))
 }
 
 /// What of a pack is judged and planned but not carried out by this version.

@@ -14,8 +14,10 @@ use super::expr::{Binding, Checked, Compare, ContractId, Expr, ExprKind, Joint, 
 use super::item::metric::Definition;
 use super::item::step::{Set, StepKind};
 use super::item::trigger::{Pace, Trigger};
+use super::pack::Pack;
 use super::print::spoken;
 use crate::diagnostic::{Code, Diagnostic};
+use crate::time::Period;
 use crate::value::Value;
 
 pub(crate) fn check(cx: &mut Checker<'_>) {
@@ -292,4 +294,76 @@ fn disjoint(a: &Set, b: &Set) -> bool {
         allowed(y, &mut theirs);
     }
     ours.iter().any(|(c, values)| theirs.iter().any(|(d, others)| c == d && values.iter().all(|v| !others.contains(v))))
+}
+
+/// How often one key of a trigger can fire at worst.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Firings {
+    /// So many times a day, rounded up.
+    ADay(u64),
+    /// With every change of what it reads.
+    EveryChange,
+}
+
+/// How often each trigger of a pack can fire for one key, at worst and with the params in force: with every verdict
+/// that is due, unless `once within` holds them further apart, and whenever another trigger fires it.
+pub fn worst_case(pack: &Pack) -> Vec<(&Trigger, Firings)> {
+    let own: Vec<Firings> = pack.triggers.iter().map(|t| alone(pack, t)).collect();
+    let total = |target: usize| {
+        // Who fires it, directly or through others; a circle is braked, so that everybody in it is counted once.
+        let mut open = vec![target];
+        let mut seen = BTreeSet::from([target]);
+        while let Some(at) = open.pop() {
+            for (i, trigger) in pack.triggers.iter().enumerate() {
+                let fires = trigger.steps.iter().any(|s| matches!(s.kind, StepKind::Fire(t) if t as usize == at));
+                if fires && seen.insert(i) {
+                    open.push(i);
+                }
+            }
+        }
+        seen.iter().fold(Firings::ADay(0), |sum, i| match (sum, own[*i]) {
+            (Firings::ADay(a), Firings::ADay(b)) => Firings::ADay(a.saturating_add(b)),
+            _ => Firings::EveryChange,
+        })
+    };
+    pack.triggers.iter().enumerate().map(|(i, trigger)| (trigger, total(i))).collect()
+}
+
+fn alone(pack: &Pack, trigger: &Trigger) -> Firings {
+    const DAY: i128 = 24 * 3600;
+    let seconds = |e: &Expr<Checked>| {
+        match super::check::param_value(e, &|id| Some(pack.param(id).clone()))? {
+            Value::Number(n) => Some(n.floor()),
+            // A month is no shorter than 28 days; what is shorter fires more often, so the shortest counts.
+            Value::Span(span) => Some(i128::from(span.days) + i128::from(span.business) + 28 * i128::from(span.months))
+                .map(|days| days * DAY),
+            _ => None,
+        }
+    };
+    let gap = |pace: &Pace| match pace {
+        Pace::OnChange { .. } => None,
+        Pace::Every(length) => seconds(length),
+        Pace::Daily(_) => Some(DAY),
+        Pace::Weekly(_) => Some(7 * DAY),
+        Pace::Monthly(_) => Some(28 * DAY),
+        Pace::Quarterly(_) => Some(90 * DAY),
+        Pace::Yearly(_) => Some(365 * DAY),
+        Pace::AfterEach(_, period) => Some(match period {
+            Period::Day => DAY,
+            Period::Week => 7 * DAY,
+            Period::Month => 28 * DAY,
+            Period::Quarter => 90 * DAY,
+            Period::Year => 365 * DAY,
+        }),
+    };
+    // Of two paces the quicker one counts; nothing is quicker than every change.
+    let pace = match &trigger.check.other {
+        None => gap(&trigger.check.pace),
+        Some((_, other)) => gap(&trigger.check.pace).zip(gap(other)).map(|(a, b)| a.min(b)),
+    };
+    let apart = trigger.once.as_ref().and_then(|o| o.within.as_ref()).and_then(seconds);
+    match pace.max(apart).filter(|gap| *gap > 0) {
+        None => Firings::EveryChange,
+        Some(gap) => Firings::ADay(u64::try_from((DAY + gap - 1) / gap).unwrap_or(u64::MAX)),
+    }
 }

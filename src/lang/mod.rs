@@ -1,6 +1,6 @@
 //! The language: text, names, units, items.
 
-mod cascade;
+pub mod cascade;
 pub mod check;
 pub mod expr;
 pub mod item;
