@@ -39,13 +39,30 @@ impl Compiled {
 /// Compiles the rule files under some paths. The house is the nearest `bylaws.toml` at or above the first of them,
 /// unless another file is named.
 pub fn compile(paths: &[PathBuf], config: Option<&Path>) -> Compiled {
+    compile_edited(paths, config, &[])
+}
+
+/// The same with some files as they would be after a change.
+pub fn compile_edited(paths: &[PathBuf], config: Option<&Path>, files: &[(PathBuf, String)]) -> Compiled {
     let (mut sources, mut diagnostics) = Sources::load(paths);
-    let file = config.map(Path::to_owned).or_else(|| paths.first().and_then(|p| settings::find(p)));
-    let settings = match file {
-        Some(file) => Settings::load(&file, &mut sources, &mut diagnostics),
-        None => Settings::default(),
-    };
+    for (path, text) in files {
+        sources.replace(&path.display().to_string(), text.clone());
+    }
+    let settings = house(paths, config, &mut sources, &mut diagnostics);
     finish(sources, diagnostics, settings)
+}
+
+fn house(
+    paths: &[PathBuf],
+    config: Option<&Path>,
+    sources: &mut Sources,
+    diagnostics: &mut Vec<Diagnostic>,
+) -> Settings {
+    let file = config.map(Path::to_owned).or_else(|| paths.first().and_then(|p| settings::find(p)));
+    match file {
+        Some(file) => Settings::load(&file, sources, diagnostics),
+        None => Settings::default(),
+    }
 }
 
 /// Compiles rules that are already text: names and contents of the files, and the text of a `bylaws.toml`.

@@ -54,4 +54,5 @@ pub mod sql;
 pub mod store;
 pub mod tick;
 pub mod time;
+pub mod tuning;
 pub mod value;

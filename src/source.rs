@@ -124,6 +124,14 @@ impl Sources {
         FileId(self.files.len() as u32 - 1)
     }
 
+    /// Puts another text in the place of a file's, or adds it.
+    pub fn replace(&mut self, name: &str, text: String) {
+        match self.files.iter_mut().find(|file| file.name == name) {
+            Some(file) => *file = SourceFile::new(name, text),
+            None => self.files.push(SourceFile::new(name, text)),
+        }
+    }
+
     /// The block that begins at a head, as written: its indented lines, without the blank ones after the last.
     pub fn block(&self, head: Span) -> &str {
         let rest = self.file(head.file).text.get(head.start as usize..).unwrap_or_default();

@@ -77,6 +77,9 @@ macro_rules! told {
     }};
 }
 
+#[path = "world/tuning.rs"]
+mod tuning;
+
 #[path = "world/commands.rs"]
 mod commands;
 

@@ -8,6 +8,7 @@ mod init;
 mod migrate;
 mod output;
 mod run;
+mod set;
 mod show;
 mod test;
 
@@ -76,6 +77,15 @@ enum Command {
     Test(test::Options),
     /// Show a rule or metric: its text, what it reads, how it is computed
     Show(show::Options),
+    /// Change a param: one line in settings.bylaw, checked, written and committed
+    ///
+    /// The change is refused with the findings of `check` where the rules would not stand with it. In a Git repository
+    /// without uncommitted changes it becomes a commit of its own.
+    Set(set::Set),
+    /// Give a param its default again, or all of them
+    Reset(set::Reset),
+    /// Show the named sets of params, or put one in force
+    Profile(set::Profiles),
     /// Judge the portfolio once and print the board; nothing is written
     ///
     /// Exit 0 when nothing needs attention, 1 when something fires, is breached, violated or unknown.
@@ -167,6 +177,9 @@ fn run_command() -> ExitCode {
         Command::Check(options) => check::run(&options, &mut out),
         Command::Test(options) => test::run(&options, &mut out),
         Command::Show(options) => show::run(&options, &mut out),
+        Command::Set(options) => set::set(&options, &mut out),
+        Command::Reset(options) => set::reset(&options, &mut out),
+        Command::Profile(options) => set::profiles(&options, &mut out),
         Command::Run(options) => run::run(&options, &mut out),
         Command::Migrate(options) => migrate::run(&options, &mut out),
         Command::Baseline(options) => baseline::run(&options, &mut out),
