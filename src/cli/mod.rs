@@ -5,6 +5,7 @@ mod board;
 mod check;
 mod demo;
 mod init;
+mod manual;
 mod migrate;
 mod output;
 mod run;
@@ -98,6 +99,12 @@ enum Command {
     Demo(demo::Options),
     /// Write a bylaws.toml, a first rule file and a pre-commit hook
     Init(init::Options),
+    /// Print the completions of a shell
+    ///
+    /// For example: bylaws completions bash > /etc/bash_completion.d/bylaws
+    Completions(manual::Completions),
+    /// Write the manual pages
+    Man(manual::Manual),
 }
 
 /// Which rules a command speaks of.
@@ -185,6 +192,8 @@ fn run_command() -> ExitCode {
         Command::Baseline(options) => baseline::run(&options, &mut out),
         Command::Demo(options) => demo::run(&options, &mut out),
         Command::Init(options) => init::run(&options, &mut out),
+        Command::Completions(options) => manual::completions(&options, &mut out),
+        Command::Man(options) => manual::manual(&options, &mut out),
     };
     match done {
         Ok(code) => out.finish(code),

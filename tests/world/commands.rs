@@ -245,3 +245,23 @@ fn the_demo_is_kept_in_a_file_that_was_not_there() {
     assert!(!objects(&judged).is_empty());
     assert_eq!(judged.out, shown.out);
 }
+
+// ── completions, man ──
+
+#[test]
+fn shells_and_manuals_know_every_command() {
+    let folder = folder();
+    for shell in ["bash", "elvish", "fish", "powershell", "zsh"] {
+        let ran = of(&folder, &format!("completions {shell}"));
+        assert_eq!(ran.code, Some(0), "{}", ran.told());
+        assert!(ran.out.contains("baseline") && ran.out.contains("as-of"), "{shell}: {}", ran.out);
+    }
+    assert_eq!(of(&folder, "completions tcsh").code, Some(2));
+    let ran = of(&folder, "man --out pages/man1");
+    assert_eq!(ran.code, Some(0), "{}", ran.told());
+    let page = fs::read_to_string(folder.path().join("pages/man1/bylaws-profile-apply.1")).expect("a page");
+    assert!(page.contains("no\\-commit"), "{page}");
+    fs::write(folder.path().join("file"), "").expect("written");
+    let ran = of(&folder, "man --out file");
+    assert_eq!(ran.code, Some(2), "{}", ran.told());
+}
