@@ -3,6 +3,7 @@
 mod cascade;
 pub mod check;
 pub mod expr;
+pub mod format;
 pub mod item;
 pub mod names;
 pub mod pack;

@@ -115,6 +115,29 @@ impl Pack {
         })
     }
 
+    /// All that a pack means, without the places where it was written: two packs with the same meaning are one pack.
+    /// The house is left out, but for what rules can say of it.
+    pub fn meaning(&self) -> String {
+        let items: [&dyn std::fmt::Debug; 13] = [
+            &self.contracts,
+            &self.pairs,
+            &self.params,
+            &self.requires,
+            &self.profiles,
+            &self.metrics,
+            &self.thresholds,
+            &self.gates,
+            &self.stages,
+            &self.triggers,
+            &self.rollbacks,
+            &self.decisions,
+            &self.reports,
+        ];
+        let house = (&self.settings.roles, &self.settings.calendar, &self.settings.currency);
+        let lists: Vec<String> = items.iter().map(|list| format!("{list:#?}")).collect();
+        without_places(&format!("{}\n{:#?}\n{house:#?}", lists.join("\n"), self.tests))
+    }
+
     /// Every rule that has a lifecycle: the triggers, and of the rollbacks what they share with those.
     pub fn with_lifecycle(&self) -> impl Iterator<Item = &Trigger> {
         self.triggers.iter().chain(self.rollbacks.iter().map(|r| &r.core))
@@ -235,4 +258,26 @@ impl Pack {
             (Relation::Pairs(_), _) => None,
         }
     }
+}
+
+/// A tree as it is drawn for programmers, without the lines of its places.
+fn without_places(drawn: &str) -> String {
+    let mut kept = String::with_capacity(drawn.len());
+    let mut lines = drawn.lines().peekable();
+    while let Some(line) = lines.next() {
+        // A place is a struct with a file in it; a stretch of the calendar has the same name and other parts.
+        let place = line.ends_with("Span {") && lines.peek().is_some_and(|next| next.trim() == "file: FileId(");
+        if place {
+            let closing = line.len() - line.trim_start().len();
+            for inner in lines.by_ref() {
+                if inner.trim_start().starts_with('}') && inner.len() - inner.trim_start().len() == closing {
+                    break;
+                }
+            }
+            continue;
+        }
+        kept.push_str(line);
+        kept.push('\n');
+    }
+    kept
 }

@@ -110,6 +110,16 @@ impl<'i> Node<'i> {
         self.pair.as_str()
     }
 
+    /// Where its text begins, in bytes of the file.
+    pub(crate) fn text_start(&self) -> usize {
+        self.base as usize + self.pair.as_span().start()
+    }
+
+    /// Where its text ends, in bytes of the file.
+    pub(crate) fn text_end(&self) -> usize {
+        self.base as usize + self.pair.as_span().end()
+    }
+
     pub(crate) fn word(&self) -> Word {
         Word { text: self.text().into(), span: self.span() }
     }
