@@ -186,7 +186,7 @@ fn disturbed(text: &str, chance: &mut Chance) -> String {
                 (" is above ", &[" > ", " >  "][..]),
                 (" is below ", &[" < "][..]),
             ] {
-                if (chance.draw() % 2) == 0 {
+                if chance.draw().is_multiple_of(2) {
                     body = body.replace(words, signs[(chance.draw() % signs.len() as u64) as usize]);
                 }
             }
@@ -196,21 +196,21 @@ fn disturbed(text: &str, chance: &mut Chance) -> String {
         for c in body.chars() {
             quoted ^= c == '"';
             wide.push(c);
-            if c == ' ' && !quoted && !row && (chance.draw() % 4) == 0 {
+            if c == ' ' && !quoted && !row && chance.draw().is_multiple_of(4) {
                 wide.push_str(&" ".repeat(1 + (chance.draw() % 3) as usize));
             }
         }
         out.push_str(&" ".repeat(indent));
         out.push_str(&wide);
-        if (chance.draw() % 12) == 0 {
+        if chance.draw().is_multiple_of(12) {
             out.push_str("   # said beside");
         }
         out.push('\n');
-        if !row && (chance.draw() % 15) == 0 {
+        if !row && chance.draw().is_multiple_of(15) {
             out.push_str(["\n", "\n\n\n", "# said between\n"][(chance.draw() % 3) as usize]);
         }
     }
-    if (chance.draw() % 3) == 0 { out.replace('\n', "\r\n") } else { out }
+    if chance.draw().is_multiple_of(3) { out.replace('\n', "\r\n") } else { out }
 }
 
 #[test]

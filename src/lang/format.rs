@@ -50,6 +50,8 @@ struct Token {
     rule: Option<Rule>,
     /// How deep in the tree what stands before it ends and this begins: the shallowest place is the best to break at.
     depth: usize,
+    /// How deep the phrase lies that it is part of.
+    phrase: usize,
     /// Whether columns begin here, where lines of its kind stand below each other.
     column: bool,
 }
@@ -65,13 +67,12 @@ impl Token {
         self.text == "("
     }
 
-    /// Whether a line may end behind it: never behind a word that opens something.
-    fn may_end_a_line(&self) -> bool {
+    /// Whether a line may end between it and the next word: never behind a word that opens a phrase.
+    fn may_end_a_line(&self, next: &Token) -> bool {
         match self.rule {
             None => self.text == "," || self.text == ")",
             Some(Rule::sign | Rule::times) => false,
-            Some(Rule::k_on_change | Rule::k_anywhere | Rule::k_holds | Rule::k_optional | Rule::k_not_empty) => true,
-            Some(rule) => keyword(rule).is_none(),
+            Some(rule) => keyword(rule).is_none() || next.depth < self.phrase,
         }
     }
 }
@@ -79,7 +80,7 @@ impl Token {
 /// The words of a line in their canonical form.
 fn words(node: &Node<'_>) -> Vec<Token> {
     let mut reader = Reader { tokens: Vec::new(), depth: 0, begins_column: false, last: node.text_start() };
-    reader.node(node, node, 0);
+    reader.node(node, node, 0, 0);
     reader.gap(node, node.text_end());
     let mut tokens = reader.tokens;
     agree(&mut tokens);
@@ -96,7 +97,7 @@ struct Reader {
 }
 
 impl Reader {
-    fn node(&mut self, root: &Node<'_>, node: &Node<'_>, depth: usize) {
+    fn node(&mut self, root: &Node<'_>, node: &Node<'_>, depth: usize, phrase: usize) {
         let whole = matches!(node.rule(), Rule::title | Rule::name | Rule::money | Rule::quantity);
         let mut children = node.children().peekable();
         if whole || children.peek().is_none() {
@@ -106,12 +107,14 @@ impl Reader {
             }
             self.gap(root, node.text_start());
             let text = leaf(node);
-            self.push(text, Some(node.rule()));
+            self.push(text, Some(node.rule()), phrase);
             self.last = node.text_start() + node.text().trim_end().len();
             return;
         }
         // Rules that only gather clauses which all stand on one level.
         let counted = node.rule() != Rule::source;
+        // A node around one word is that word: the phrase is the one around it.
+        let inner = if node.children().nth(1).is_some() { depth } else { phrase };
         for (i, child) in children.enumerate() {
             if i > 0 {
                 self.depth = depth;
@@ -121,19 +124,19 @@ impl Reader {
                 (Rule::choice, Rule::number) => {
                     // A word that looks like a number is still a word.
                     self.gap(root, child.text_start());
-                    self.push(child.text().to_owned(), Some(Rule::number));
+                    self.push(child.text().to_owned(), Some(Rule::number), phrase);
                     self.last = child.text_start() + child.text().trim_end().len();
                     continue;
                 }
                 _ => {}
             }
-            self.node(root, &child, depth + usize::from(counted));
+            self.node(root, &child, depth + usize::from(counted), inner);
         }
     }
 
-    fn push(&mut self, text: String, rule: Option<Rule>) {
+    fn push(&mut self, text: String, rule: Option<Rule>, phrase: usize) {
         let column = std::mem::take(&mut self.begins_column);
-        self.tokens.push(Token { text, rule, depth: self.depth, column });
+        self.tokens.push(Token { text, rule, depth: self.depth, phrase, column });
     }
 
     /// The signs between two words, which are no nodes of the tree.
@@ -144,7 +147,7 @@ impl Reader {
         for line in text.split('\n') {
             let line = line.split('#').next().unwrap_or("");
             for sign in line.chars().filter(|c| !c.is_whitespace()) {
-                self.push(sign.to_string(), None);
+                self.push(sign.to_string(), None, 0);
             }
         }
     }
@@ -303,7 +306,7 @@ fn laid(tokens: &[Token], indent: usize) -> Vec<String> {
 fn best_break(tokens: &[Token], room: usize) -> usize {
     let allowed = |i: &usize| {
         let (before, here) = (&tokens[i - 1], &tokens[*i]);
-        !here.clings() && !before.holds() && before.may_end_a_line()
+        !here.clings() && !before.holds() && before.may_end_a_line(here)
     };
     let fits = |i: &usize| joined(&tokens[..*i]).width() <= room;
     let places: Vec<usize> = (1..tokens.len()).filter(allowed).collect();

@@ -11,3 +11,4 @@ pub mod parse;
 pub mod print;
 mod repair;
 pub mod syntax;
+pub mod ways;

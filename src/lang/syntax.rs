@@ -325,6 +325,13 @@ pub(crate) fn reads(rule: Rule, text: &str) -> bool {
     !text.contains('\t') && too_deep(text).is_none() && grammar::Grammar::parse(rule, text).is_ok()
 }
 
+/// Whether a text reads as one name, and as nothing else the language has.
+pub(crate) fn reads_as_name(text: &str) -> bool {
+    let whole =
+        |rule| grammar::Grammar::parse(rule, text).is_ok_and(|mut p| p.next().is_some_and(|p| p.as_str() == text));
+    whole(Rule::name) && !whole(Rule::truth)
+}
+
 fn too_deep(slice: &str) -> Option<usize> {
     let (mut depth, mut quoted, mut signs) = (0usize, false, 0usize);
     for (i, b) in slice.bytes().enumerate() {
