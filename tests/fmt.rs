@@ -145,6 +145,36 @@ fn the_rules_of_the_repository_have_the_form() {
     }
 }
 
+/// A text that does not read is told, and one that does is settled; nothing stops the program, however a file ends.
+#[test]
+fn every_text_is_formatted_or_told() {
+    let mut texts: Vec<String> = rule_files(&root().join("tests/ui")).iter().map(|p| read(p)).collect();
+    let long = read(&root().join("tests/rules/rollbacks.bylaw")) + &read(&root().join("rules/triggers.bylaw"));
+    let mut chance = Chance::seeded(39);
+    for _ in 0..if cfg!(debug_assertions) { 150 } else { 3_000 } {
+        // A piece of the pack with a few characters gone or put in elsewhere.
+        let lines: Vec<&str> = long.lines().collect();
+        let from = (chance.draw() % (lines.len() as u64 - 12)) as usize;
+        let mut text: Vec<char> = lines[from..from + 12].join("\n").chars().collect();
+        for _ in 0..chance.draw() % 4 {
+            let at = (chance.draw() % text.len() as u64) as usize;
+            let put = ['"', '#', '(', ' ', '\n', ',', '\t', '≥', '\r', '-'][(chance.draw() % 10) as usize];
+            if chance.draw().is_multiple_of(2) {
+                text.remove(at);
+            } else {
+                text.insert(at, put);
+            }
+        }
+        texts.push(text.into_iter().collect());
+    }
+    for text in &texts {
+        match format("a.bylaw", text) {
+            Ok(once) => assert_same(&once, &formatted("a.bylaw", &once), text),
+            Err(wrong) => assert!(!wrong.1.is_empty(), "refused without a word:\n{text}"),
+        }
+    }
+}
+
 /// Only what cannot be broken is wider than the page.
 #[test]
 fn lines_are_broken_at_the_width_of_the_page() {

@@ -1300,9 +1300,17 @@ impl<'a> Checker<'a> {
                 ));
                 return None;
             }
-            let binding = Path { its: false, the: false, words: path.words[1..].to_vec() };
-            let inner = Scope::row(Relation::Contract(contract));
-            return self.resolve(&inner, &binding);
+            // What it refers to is not known before it is recorded; the key may refer to a row of the same noun.
+            let column = &path.words[1];
+            self.report(
+                Diagnostic::at(
+                    Code::TooDeep,
+                    column.span,
+                    format!("of the {noun} its own columns and metrics can be asked, not what it refers to"),
+                )
+                .help(format!("give it a metric: `metric NAME per {noun} = …`, and write `the {noun}'s NAME`")),
+            );
+            return None;
         };
         // A metric of the introduced row may be asked as well as a column.
         if self.contracts[contract.index()].column(&column.text).is_none()
