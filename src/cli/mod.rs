@@ -4,6 +4,7 @@ mod baseline;
 mod board;
 mod check;
 mod demo;
+mod fmt;
 mod init;
 mod manual;
 mod migrate;
@@ -76,6 +77,11 @@ enum Command {
     ///
     /// Each test gets a database of its own, filled with its `given` tables, and a clock that only its lines move.
     Test(test::Options),
+    /// Write rules in their canonical form: words for signs, columns under columns, comments kept
+    ///
+    /// The meaning of a rule never changes. A file that does not read is left as it is and told, exit 1. `-` reads
+    /// standard input and writes standard output.
+    Fmt(fmt::Options),
     /// Show a rule or metric: its text, what it reads, how it is computed
     Show(show::Options),
     /// Change a param: one line in settings.bylaw, checked, written and committed
@@ -183,6 +189,7 @@ fn run_command() -> ExitCode {
     let done = match cli.command {
         Command::Check(options) => check::run(&options, &mut out),
         Command::Test(options) => test::run(&options, &mut out),
+        Command::Fmt(options) => fmt::run(&options, &mut out),
         Command::Show(options) => show::run(&options, &mut out),
         Command::Set(options) => set::set(&options, &mut out),
         Command::Reset(options) => set::reset(&options, &mut out),

@@ -20,6 +20,9 @@ use crate::value::counted;
 pub(super) struct Options {
     /// A rule, metric, param or contract by its name; `all` for the whole pack
     rule: String,
+    /// Show it in the words the program keeps of it, which read back as the same rule; `all` for the whole pack
+    #[arg(long)]
+    canonical: bool,
     /// Show the SQL of every scan it needs
     #[arg(long)]
     sql: bool,
@@ -44,6 +47,14 @@ pub(super) fn run(options: &Options, out: &mut Out) -> Done {
         Err(code) => return Ok(code),
     };
     let found = find(&pack, &options.rule)?;
+    if options.canonical {
+        canonical(&pack, &options.rule, out)?;
+        if options.sql {
+            out.line("")?;
+        } else if !options.arrows {
+            return Ok(FINE);
+        }
+    }
     let (rules, metrics, span) = match found {
         Found::Rule(rule, span) => (vec![rule], Vec::new(), Some(span)),
         Found::Metric(metric, span) => (Vec::new(), vec![metric], Some(span)),
@@ -81,6 +92,17 @@ fn find(pack: &Pack, name: &str) -> Result<Found, Fault> {
     let help = nearest(name, pack.items().map(|item| item.name))
         .unwrap_or_else(|| "`bylaws show all` counts what there is".into());
     Err(Fault::new(format!("nothing in these rules is called `{name}`"), help))
+}
+
+/// The words of the language for an item, or for all of them; a test has its own words only.
+fn canonical(pack: &Pack, name: &str, out: &mut Out) -> Result<(), Fault> {
+    let chosen = |item: &crate::lang::pack::Item<'_>| name == "all" || item.name == name;
+    let texts: Vec<String> = pack.items().filter(chosen).filter_map(|item| pack.canonical(&item)).collect();
+    if texts.is_empty() {
+        let help = format!("`bylaws show \"{name}\"` shows it as it is written");
+        return Err(Fault::new("a test is kept as it is written and has no other words", help));
+    }
+    out.text(&texts.join("\n"))
 }
 
 fn moment_words(plan: &Plan, id: u32) -> String {

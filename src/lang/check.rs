@@ -23,13 +23,12 @@ use super::item::{
 use super::names::{self, Kind, Names};
 use super::pack::Pack;
 use super::syntax::Word;
+use super::ways::{MAX_HOPS, MAX_WAYS, Ways};
 use crate::diagnostic::{Code, Diagnostic, nearest};
 use crate::settings::Settings;
 use crate::source::Span;
 use crate::value::{Currency, Number, Type, Value, listed};
 
-/// References may be followed this far.
-const MAX_HOPS: usize = 3;
 /// Metrics may read metrics this deep.
 const MAX_METRIC_DEPTH: usize = 100;
 
@@ -88,6 +87,7 @@ pub(crate) struct Checker<'a> {
     pub(crate) gates: Vec<Option<Gate>>,
     pub(crate) triggers: Vec<Option<Trigger>>,
     pub(crate) decisions: Vec<Option<item::decision::Decision>>,
+    pub(crate) sets: Vec<item::settings::Set>,
     stack: Vec<MetricId>,
     columns_of: HashSet<Arc<str>>,
 }
@@ -121,6 +121,7 @@ pub fn check(file: &File, settings: &Settings) -> (Option<Pack>, Vec<Diagnostic>
         gates: Vec::new(),
         triggers: Vec::new(),
         decisions: Vec::new(),
+        sets: Vec::new(),
         stack: Vec::new(),
         columns_of: HashSet::new(),
     };
@@ -396,6 +397,16 @@ fn spoken(op: Arith) -> &'static str {
         Arith::Mul => "times",
         Arith::Div => "divided by",
         Arith::PercentOf => "as percent of",
+    }
+}
+
+impl Ways for Checker<'_> {
+    fn contract_of(&self, id: ContractId) -> &Contract {
+        &self.contracts[id.index()]
+    }
+
+    fn pairs_of(&self, id: PairsId) -> Option<&Pairs> {
+        self.pairs.get(id.index())?.as_ref()
     }
 }
 
@@ -758,70 +769,6 @@ impl<'a> Checker<'a> {
 
     // ── paths ──
 
-    /// References that lead away from a relation, each with its name and where it leads.
-    pub(crate) fn references(&self, from: Relation) -> Vec<(Hop, String, Relation)> {
-        match from {
-            Relation::Contract(id) => {
-                let contract = &self.contracts[id.index()];
-                let columns = contract.columns.iter().enumerate().filter_map(|(i, c)| {
-                    Some((Hop::Column(i as u32), c.reference()?.to_owned(), Relation::Contract(c.refers?)))
-                });
-                let links = contract.links.iter().enumerate().map(|(i, link)| {
-                    let relation = Relation::Pairs(link.pairs);
-                    (Hop::Link(i as u32), self.row_word(relation), relation)
-                });
-                columns.chain(links).collect()
-            }
-            Relation::Pairs(id) => match self.pairs[id.index()].as_ref() {
-                Some(pairs) => {
-                    let of = Relation::Contract(pairs.of);
-                    vec![(Hop::Column(0), "first".into(), of), (Hop::Column(1), "second".into(), of)]
-                }
-                None => Vec::new(),
-            },
-        }
-    }
-
-    /// Every way from one relation to another, shortest first, at most [`MAX_HOPS`] long.
-    fn paths(&self, from: Relation, to: Relation) -> Vec<(Vec<Hop>, Vec<String>)> {
-        let mut found = Vec::new();
-        if from == to {
-            found.push((Vec::new(), Vec::new()));
-        }
-        let mut open = vec![(Vec::new(), Vec::new(), from)];
-        for _ in 0..MAX_HOPS {
-            let mut next = Vec::new();
-            for (hops, words, at) in &open {
-                for (hop, word, reached) in self.references(*at) {
-                    let mut hops: Vec<Hop> = hops.clone();
-                    let mut words: Vec<String> = words.clone();
-                    hops.push(hop);
-                    words.push(word);
-                    if reached == to {
-                        found.push((hops.clone(), words.clone()));
-                    }
-                    next.push((hops, words, reached));
-                }
-            }
-            // Packs whose contracts refer to each other all over would explode here.
-            next.truncate(2_000);
-            open = next;
-        }
-        found
-    }
-
-    /// The one shortest way, if there is one.
-    fn shortest(&self, from: Relation, to: Relation) -> Result<Vec<Hop>, Vec<Vec<String>>> {
-        let all = self.paths(from, to);
-        let least = all.iter().map(|p| p.0.len()).min();
-        let mut shortest = all.into_iter().filter(|p| Some(p.0.len()) == least);
-        match (shortest.next(), shortest.next()) {
-            (Some((hops, _)), None) => Ok(hops),
-            (Some(a), Some(b)) => Err([a, b].into_iter().chain(shortest).map(|p| p.1).collect()),
-            _ => Err(Vec::new()),
-        }
-    }
-
     pub(crate) fn leads(&self, from: Relation, to: Relation) -> bool {
         !self.paths(from, to).is_empty()
     }
@@ -1160,7 +1107,7 @@ impl<'a> Checker<'a> {
                     return None;
                 }
             }
-            next.truncate(2_000);
+            next.truncate(MAX_WAYS);
             open = next;
         }
         None
@@ -1353,9 +1300,17 @@ impl<'a> Checker<'a> {
                 ));
                 return None;
             }
-            let binding = Path { its: false, the: false, words: path.words[1..].to_vec() };
-            let inner = Scope::row(Relation::Contract(contract));
-            return self.resolve(&inner, &binding);
+            // What it refers to is not known before it is recorded; the key may refer to a row of the same noun.
+            let column = &path.words[1];
+            self.report(
+                Diagnostic::at(
+                    Code::TooDeep,
+                    column.span,
+                    format!("of the {noun} its own columns and metrics can be asked, not what it refers to"),
+                )
+                .help(format!("give it a metric: `metric NAME per {noun} = …`, and write `the {noun}'s NAME`")),
+            );
+            return None;
         };
         // A metric of the introduced row may be asked as well as a column.
         if self.contracts[contract.index()].column(&column.text).is_none()

@@ -3,6 +3,7 @@
 pub mod cascade;
 pub mod check;
 pub mod expr;
+pub mod format;
 pub mod item;
 pub mod lint;
 pub mod names;
@@ -11,3 +12,4 @@ pub mod parse;
 pub mod print;
 mod repair;
 pub mod syntax;
+pub mod ways;

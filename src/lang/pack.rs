@@ -5,10 +5,12 @@ use std::sync::Arc;
 use super::check::{Checker, Slot};
 use super::expr::{ContractId, GateId, MetricId, PairsId, ParamId, Relation, ThresholdId};
 use super::item::{
-    Noun, contract::Contract, decision::Decision, gate::Gate, metric::Metric, pairs::Pairs, param::Param,
-    report::Report, require::Require, rollback::Rollback, settings::Profile, stage::Stage, test::Test,
-    threshold::Threshold, trigger::Trigger,
+    Noun, calendar, contract::Contract, decision::Decision, gate::Gate, metric::Metric, pairs::Pairs, param::Param,
+    report::Report, require::Require, role, rollback::Rollback, settings::Profile, settings::Set, stage::Stage,
+    test::Test, threshold::Threshold, trigger::Trigger,
 };
+use super::print::Block;
+use super::ways::Ways;
 use crate::settings::Settings;
 use crate::source::Span;
 use crate::value::Value;
@@ -56,6 +58,8 @@ pub struct Pack {
     pub params: Vec<Param>,
     /// `require`
     pub requires: Vec<Require>,
+    /// `set`
+    pub sets: Vec<Set>,
     /// `profile`
     pub profiles: Vec<Profile>,
     /// `metric`
@@ -74,6 +78,10 @@ pub struct Pack {
     pub decisions: Vec<Decision>,
     /// `report`
     pub reports: Vec<Report>,
+    /// `role`, where the pack names its own people.
+    pub roles: Vec<role::Declared>,
+    /// `calendar`, where the pack has its own.
+    pub calendar: Option<calendar::Declared>,
     /// `test`
     pub tests: Vec<Test>,
     /// Zone, currency, people.
@@ -101,6 +109,7 @@ impl Pack {
             pairs: all(std::mem::take(&mut cx.pairs))?,
             params: all(std::mem::take(&mut cx.params))?,
             requires: all(requires)?,
+            sets: std::mem::take(&mut cx.sets),
             profiles: all(std::mem::take(&mut cx.profiles))?,
             metrics: metrics.collect::<Option<_>>()?,
             thresholds: all(std::mem::take(&mut cx.thresholds))?,
@@ -110,9 +119,37 @@ impl Pack {
             rollbacks: all(rollbacks)?,
             decisions: all(std::mem::take(&mut cx.decisions))?,
             reports: all(reports)?,
+            roles: cx.file.roles.iter().map(role::check).collect(),
+            calendar: cx.file.calendars.first().map(calendar::check),
             tests: all(tests)?,
             settings: Arc::new(cx.settings.clone()),
         })
+    }
+
+    /// All that a pack means, without the places where it was written: two packs with the same meaning are one pack.
+    /// The house is left out, but for what rules can say of it.
+    pub fn meaning(&self) -> String {
+        let items: [&dyn std::fmt::Debug; 16] = [
+            &self.contracts,
+            &self.pairs,
+            &self.params,
+            &self.requires,
+            &self.sets,
+            &self.profiles,
+            &self.metrics,
+            &self.thresholds,
+            &self.gates,
+            &self.stages,
+            &self.triggers,
+            &self.rollbacks,
+            &self.decisions,
+            &self.reports,
+            &self.roles,
+            &self.calendar,
+        ];
+        let house = (&self.settings.roles, &self.settings.calendar, &self.settings.currency);
+        let lists: Vec<String> = items.iter().map(|list| format!("{list:#?}")).collect();
+        without_places(&format!("{}\n{:#?}\n{house:#?}", lists.join("\n"), self.tests))
     }
 
     /// Every rule that has a lifecycle: the triggers, and of the rollbacks what they share with those.
@@ -136,6 +173,7 @@ impl Pack {
             Pairs pairs |x| &*x.name, None, x.span, None;
             Param params |x| &*x.name, None, x.span, None;
             Require requires |x| "", None, x.span, None;
+            Set sets |x| "", None, x.span, None;
             Profile profiles |x| &*x.name, x.title.as_ref(), x.span, None;
             Metric metrics |x| &*x.name, None, x.span, None;
             Threshold thresholds |x| &*x.name, None, x.span, Some(RuleRef::Threshold);
@@ -145,8 +183,40 @@ impl Pack {
             Rollback rollbacks |x| &*x.core.name, x.core.title.as_ref(), x.core.span, Some(RuleRef::Rollback);
             Decision decisions |x| &*x.name, x.title.as_ref(), x.span, None;
             Report reports |x| &*x.name, x.title.as_ref(), x.span, None;
+            Role roles |x| &*x.name, None, x.span, None;
+            Calendar calendar |x| "", None, x.span, None;
             Test tests |x| &*x.title, Some(&x.title), x.span, None;
         }
+    }
+
+    /// An item in the words of the language: they read back as the same item. A test has its own words and no others.
+    pub fn print(&self, item: &Item<'_>) -> Option<Block> {
+        let i = item.index as usize;
+        Some(match item.noun {
+            Noun::Contract => self.contracts.get(i)?.print(self, ContractId(item.index)),
+            Noun::Pairs => self.pairs.get(i)?.print(self),
+            Noun::Param => self.params.get(i)?.print(self),
+            Noun::Require => self.requires.get(i)?.print(self),
+            Noun::Set => self.sets.get(i)?.print(self),
+            Noun::Profile => self.profiles.get(i)?.print(self),
+            Noun::Metric => self.metrics.get(i)?.print(self),
+            Noun::Threshold => self.thresholds.get(i)?.print(self),
+            Noun::Gate => self.gates.get(i)?.print(self),
+            Noun::Stage => self.stages.get(i)?.print(self),
+            Noun::Trigger => self.triggers.get(i)?.print(self),
+            Noun::Rollback => self.rollbacks.get(i)?.print(self),
+            Noun::Decision => self.decisions.get(i)?.print(self),
+            Noun::Report => self.reports.get(i)?.print(self),
+            Noun::Role => self.roles.get(i)?.print(),
+            Noun::Calendar => self.calendar.as_ref()?.print(),
+            Noun::Test => return None,
+        })
+    }
+
+    /// An item as a file has it: in the words of the language and in the form that `fmt` gives them.
+    pub fn canonical(&self, item: &Item<'_>) -> Option<String> {
+        let text = self.print(item)?.to_string();
+        Some(super::format::format("canonical", &text).unwrap_or(text))
     }
 
     /// The item of a name: of a stage its number, of a test its title.
@@ -234,5 +304,37 @@ impl Pack {
             (Relation::Pairs(id), Hop::Column(0 | 1)) => Some(Relation::Contract(self.pair(id).of)),
             (Relation::Pairs(_), _) => None,
         }
+    }
+}
+
+/// A tree as it is drawn for programmers, without the lines of its places.
+fn without_places(drawn: &str) -> String {
+    let mut kept = String::with_capacity(drawn.len());
+    let mut lines = drawn.lines().peekable();
+    while let Some(line) = lines.next() {
+        // A place is a struct with a file in it; a stretch of the calendar has the same name and other parts.
+        let place = line.ends_with("Span {") && lines.peek().is_some_and(|next| next.trim() == "file: FileId(");
+        if place {
+            let closing = line.len() - line.trim_start().len();
+            for inner in lines.by_ref() {
+                if inner.trim_start().starts_with('}') && inner.len() - inner.trim_start().len() == closing {
+                    break;
+                }
+            }
+            continue;
+        }
+        kept.push_str(line);
+        kept.push('\n');
+    }
+    kept
+}
+
+impl Ways for Pack {
+    fn contract_of(&self, id: ContractId) -> &Contract {
+        self.contract(id)
+    }
+
+    fn pairs_of(&self, id: PairsId) -> Option<&Pairs> {
+        Some(self.pair(id))
     }
 }

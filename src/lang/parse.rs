@@ -128,11 +128,15 @@ fn second_word(facts: &Facts<'_>, head: Span) -> Option<Word> {
     })
 }
 
+/// Whether a fact of a noun opens a table, whose rows are no words that go on with it.
+pub(crate) fn opens_table(noun: Noun, text: &str) -> bool {
+    noun == Noun::Test
+        && ["given", "write", "remove"].iter().any(|w| text.strip_prefix(w).is_some_and(|rest| rest.starts_with(' ')))
+}
+
 fn fact<'s>(facts: &mut Facts<'s>, noun: Noun, line: &Line) -> Result<Node<'s>, Box<Diagnostic>> {
     let text = facts.text(line.first);
-    let table = noun == Noun::Test
-        && ["given", "write", "remove"].iter().any(|w| text.strip_prefix(w).is_some_and(|rest| rest.starts_with(' ')));
-    if table {
+    if opens_table(noun, text) {
         return facts.parse(Rule::table, line.first);
     }
     let fault = match facts.read(noun.fact_rule(), line.span) {

@@ -53,14 +53,13 @@ const SMALL: [&str; 16] =
     ["is", "=", "of", "and", ",", "a", "the", "in", "or", "on", "per", "as", "to", "where", "when", ")"];
 
 /// Signs of other languages and what is written instead.
-const FOREIGN: [(&str, &str); 11] = [
+const FOREIGN: [(&str, &str); 10] = [
     ("==", "is"),
     ("=", "is"),
     ("&&", "and"),
     ("&", "and"),
     ("||", "or"),
     ("|", "or"),
-    ("<>", "is not"),
     ("!", "not"),
     (":", "="),
     (":=", "="),

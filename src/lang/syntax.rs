@@ -110,6 +110,16 @@ impl<'i> Node<'i> {
         self.pair.as_str()
     }
 
+    /// Where its text begins, in bytes of the file.
+    pub(crate) fn text_start(&self) -> usize {
+        self.base as usize + self.pair.as_span().start()
+    }
+
+    /// Where its text ends, in bytes of the file.
+    pub(crate) fn text_end(&self) -> usize {
+        self.base as usize + self.pair.as_span().end()
+    }
+
     pub(crate) fn word(&self) -> Word {
         Word { text: self.text().into(), span: self.span() }
     }
@@ -313,6 +323,13 @@ pub(crate) struct Unread {
 /// Whether a text reads by a rule.
 pub(crate) fn reads(rule: Rule, text: &str) -> bool {
     !text.contains('\t') && too_deep(text).is_none() && grammar::Grammar::parse(rule, text).is_ok()
+}
+
+/// Whether a text reads as one name, and as nothing else the language has.
+pub(crate) fn reads_as_name(text: &str) -> bool {
+    let whole =
+        |rule| grammar::Grammar::parse(rule, text).is_ok_and(|mut p| p.next().is_some_and(|p| p.as_str() == text));
+    whole(Rule::name) && !whole(Rule::truth)
 }
 
 fn too_deep(slice: &str) -> Option<usize> {

@@ -1,12 +1,16 @@
 //! `calendar`: zone, holidays and currency, where a pack carries its own.
 
+use std::sync::Arc;
+
 use jiff::civil::Date;
 
+use super::super::print::{Block, quoted};
 use super::super::syntax::{Rule, Word};
 use super::{File, Head, Parsed};
 use crate::diagnostic::{Code, Diagnostic};
 use crate::settings::{CURRENCY_HELP, Settings, ZONE_HELP, is_currency};
 use crate::source::Span;
+use crate::value::listed;
 
 // ── node ──
 
@@ -43,6 +47,23 @@ pub(crate) fn parse(parsed: Parsed<'_>, faults: &mut Vec<Diagnostic>) -> Written
         holidays: days,
         head: parsed.head,
     }
+}
+
+// ── checked ──
+
+/// The calendar that the pack itself declares; what it means stands in the settings too.
+#[derive(Debug, Clone)]
+pub struct Declared {
+    /// Its first line.
+    pub span: Span,
+    /// Why it is so, where that is said.
+    pub because: Option<Arc<str>>,
+    /// The zone.
+    pub time_zone: Option<Arc<str>>,
+    /// The currency of plain `money`.
+    pub currency: Option<Arc<str>>,
+    /// Days on which nobody works.
+    pub holidays: Vec<Date>,
 }
 
 // ── check ──
@@ -91,5 +112,31 @@ pub(crate) fn settle(file: &File, settings: &mut Settings, diagnostics: &mut Vec
                     .help(CURRENCY_HELP),
             );
         }
+    }
+}
+
+/// The calendar as declared; whether it may be was told when the settings were settled.
+pub(crate) fn check(written: &Written) -> Declared {
+    Declared {
+        span: written.head.span,
+        because: written.head.because.as_ref().map(|b| b.text.clone()),
+        time_zone: written.time_zone.as_ref().map(|w| w.text.clone()),
+        currency: written.currency.as_ref().map(|w| w.text.clone()),
+        holidays: written.holidays.as_ref().map(|(days, _)| days.clone()).unwrap_or_default(),
+    }
+}
+
+// ── print ──
+
+impl Declared {
+    /// The canonical form.
+    pub fn print(&self) -> Block {
+        let mut block = Block::new("calendar");
+        block.fact_if(self.because.as_ref().map(|b| format!("because {}", quoted(b))));
+        block.fact_if(self.time_zone.as_ref().map(|z| format!("time zone {}", quoted(z))));
+        block.fact_if(self.currency.as_ref().map(|c| format!("currency {c}")));
+        let days: Vec<String> = self.holidays.iter().map(Date::to_string).collect();
+        block.fact_if((!days.is_empty()).then(|| format!("holidays {}", listed(&days, "and"))));
+        block
     }
 }

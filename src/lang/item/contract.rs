@@ -8,12 +8,14 @@ use super::super::expr::{
     expr_of, filter, range, whole,
 };
 use super::super::names::Kind;
+use super::super::pack::Pack;
+use super::super::print::{self, Block, Place, quoted};
 use super::super::syntax::{Node, Rule, Word};
 use super::step;
 use super::{Head, Parsed};
 use crate::diagnostic::{Code, Diagnostic, nearest};
 use crate::source::Span;
-use crate::value::{Number, Type, Value, listed};
+use crate::value::{Number, Type, Value, counted, listed, with_article};
 
 // ── node ──
 
@@ -945,4 +947,138 @@ fn check_same_columns(cx: &mut Checker<'_>, id: ContractId, of: Relation, from: 
 /// The value a bound stands for, if it is written out.
 pub fn literal_of(bound: &Expr<Checked>) -> Option<&Value> {
     if let ExprKind::Literal(value) = &bound.kind { Some(value) } else { None }
+}
+
+// ── print ──
+
+impl Source {
+    fn print(&self, pack: &Pack) -> String {
+        match self {
+            Source::Metric(metric) => pack.metric(*metric).name.to_string(),
+            Source::Report(report) => pack.reports[*report as usize].name.to_string(),
+            Source::Rows { of, filter } => {
+                let place = Place::of(pack, Some(*of));
+                let filter = filter.as_ref().map(|f| format!(" where {}", place.expr(f))).unwrap_or_default();
+                format!("{}{filter}", pack.relation_name(*of))
+            }
+        }
+    }
+}
+
+impl Column {
+    fn print(&self, place: &Place<'_>) -> String {
+        let pack = place.pack;
+        let scaled = |n: i128, d: i128| Number::ratio(n, d).map(Encoding::Scaled) == Some(self.encoding.clone());
+        let kind = match &self.ty {
+            Type::Id(of) if of.is_empty() => "id".into(),
+            Type::Money(currency) if *currency == pack.settings.currency => "money".into(),
+            Type::Duration if scaled(60, 1) => "minutes".into(),
+            Type::Words(words) => format!("one of {}", print::choices(words)),
+            ty => ty.name(),
+        };
+        let stored = match (&self.ty, &self.encoding) {
+            (Type::Duration, _) | (_, Encoding::Plain) => String::new(),
+            (_, Encoding::Words(texts)) => {
+                format!(" stored as {}", texts.iter().map(|t| quoted(t)).collect::<Vec<_>>().join(", "))
+            }
+            (Type::Money(_) | Type::MoneyBy(_), _) => " stored as cents".into(),
+            _ if scaled(100, 1) => " stored as fraction".into(),
+            _ => " stored as basis points".into(),
+        };
+        let from = self.filled.as_ref().map(|f| format!(" from {}", f.print(pack))).unwrap_or_default();
+        let mut text = format!("{} {kind}{stored}{from}", self.name);
+        let bound = match (&self.low, &self.high) {
+            (Some(low), Some(high)) => format!(", from {} to {}", place.single(low), place.single(high)),
+            (Some(low), None) => format!(", at least {}", place.single(low)),
+            (None, Some(high)) => format!(", at most {}", place.single(high)),
+            (None, None) => String::new(),
+        };
+        text.push_str(&bound);
+        if self.not_empty {
+            text.push_str(", not empty");
+        }
+        if self.not_future {
+            text.push_str(", not in the future");
+        }
+        match &self.optional {
+            Optional::Required => {}
+            Optional::Always => text.push_str(", optional"),
+            Optional::Unless(e) => text.push_str(&format!(", optional unless {}", place.expr(e))),
+        }
+        if self.stored != self.name {
+            text.push_str(&format!(", column {}", quoted(&self.stored)));
+        }
+        text
+    }
+}
+
+impl Contract {
+    /// The canonical form. `id` is its own place in the pack.
+    pub fn print(&self, pack: &Pack, id: ContractId) -> Block {
+        let place = Place::of(pack, Some(Relation::Contract(id)));
+        let column = |i: &u32| &*self.columns[*i as usize].name;
+        let mut head = format!("contract {}", self.name);
+        for (word, stage) in [("from", &self.from), ("to", &self.to)] {
+            if let Some(stage) = stage {
+                head.push_str(&format!(" {word} stage {stage}"));
+            }
+        }
+        if let Some(noun) = &self.noun {
+            head.push_str(&format!(", each {}", with_article(noun)));
+        }
+        if let Some(agent) = &self.proposed_by {
+            head.push_str(&format!(", proposed by {agent}"));
+        }
+        if self.kept {
+            head.push_str(", kept by bylaws");
+        }
+        if let Some(format) = &self.format {
+            head.push_str(&format!(", as {format}"));
+        }
+        let mut block = Block::new(head);
+        block.because(&self.because);
+        let changes: Vec<&str> = self.changes.iter().map(|c| &*pack.contract(*c).name).collect();
+        block.fact_if((!changes.is_empty()).then(|| format!("changes {}", listed(&changes, "and"))));
+        block.fact_if((self.table != self.name).then(|| format!("stored in {}", quoted(&self.table))));
+        block.fact_if(self.filled_from.as_ref().map(|f| format!("filled from {}", f.print(pack))));
+        let key: Vec<&str> = self.key.iter().map(column).collect();
+        block.fact_if((!key.is_empty()).then(|| format!("one row per {}", listed(&key, "and"))));
+        block.fact_if(self.dated.as_ref().map(|c| format!("dated by {}", column(c))));
+        block.fact_if(
+            self.valid.as_ref().map(|(from, until)| format!("in force from {} until {}", column(from), column(until))),
+        );
+        for link in &self.links {
+            let kind = link.kind.as_ref().map(|k| format!(" and {}", column(k))).unwrap_or_default();
+            let noun = with_article(&pack.pair(link.pairs).noun);
+            block.fact(format!("belongs to {noun} by {} with {}{kind}", column(&link.first), column(&link.second)));
+        }
+        self.columns.iter().for_each(|c| block.fact(c.print(&place)));
+        let per = |per: &Option<(Relation, Vec<Hop>)>| {
+            per.as_ref().map(|(to, _)| format!(" per {}", pack.row_word(*to))).unwrap_or_default()
+        };
+        let asked = |per: &Option<(Relation, Vec<Hop>)>, filter: &Option<Expr<Checked>>| {
+            let place = Place::of(pack, per.as_ref().map(|(to, _)| *to));
+            filter.as_ref().map(|f| format!(" where {}", place.expr(f))).unwrap_or_default()
+        };
+        for fresh in &self.fresh {
+            let stale = fresh.stale.as_ref().map(|s| format!(", stale after {}", place.single(s))).unwrap_or_default();
+            let (per, asked) = (per(&fresh.per), asked(&fresh.per, &fresh.filter));
+            block.fact(format!("fresh within {}{per}{asked}{stale}", place.single(&fresh.within)));
+        }
+        for volume in &self.volume {
+            let (per, asked) = (per(&volume.per), asked(&volume.per, &volume.filter));
+            let rows = counted(volume.rows, "row");
+            block.fact(format!("at least {rows}{per} every {}{asked}", place.single(&volume.every)));
+        }
+        if self.on_violation != OnViolation::Quarantine || self.tells.is_some() {
+            let what = match self.on_violation {
+                OnViolation::Quarantine => "quarantine",
+                OnViolation::Refuse => "refuse",
+                OnViolation::Accept => "accept",
+            };
+            let tell = self.tells.as_ref().map(|t| format!(" and {}", t.print(pack))).unwrap_or_default();
+            block.fact(format!("on violation {what}{tell}"));
+        }
+        block
+    }
 }

@@ -4,10 +4,13 @@ use std::sync::Arc;
 
 use super::super::check::{Checker, Scope};
 use super::super::expr::{Checked, Expr, Relation, Written as AsWritten, expr_of};
+use super::super::pack::Pack;
+use super::super::print::{Block, Place, titled};
 use super::super::syntax::{Rule, Word};
 use super::{Head, Parsed};
 use crate::diagnostic::{Code, Diagnostic};
 use crate::source::Span;
+use crate::value::{listed, with_article};
 
 // ── node ──
 
@@ -193,5 +196,33 @@ fn complete(cx: &mut Checker<'_>, written: &Written) {
                 );
             }
         }
+    }
+}
+
+// ── print ──
+
+impl Decision {
+    /// The canonical form.
+    pub fn print(&self, pack: &Pack) -> Block {
+        let (about, place) = match self.about {
+            Subject::Rollback => ("rollback", Place::portfolio(pack)),
+            Subject::Stage => ("stage", Place::portfolio(pack)),
+            Subject::Row(id) => (pack.contract(id).row_word(), Place::of(pack, Some(Relation::Contract(id)))),
+        };
+        let mut block =
+            Block::new(format!("decision {}{}, about {}", self.name, titled(self.title.as_ref()), with_article(about)));
+        block.because(&self.because);
+        for line in &self.lines {
+            let who = match &line.who {
+                Who::ByItself => "runs by itself".to_owned(),
+                Who::Roles(roles) => listed(roles, "and"),
+            };
+            block.fact(match &line.when {
+                Some(when) => format!("{who} when {}", place.expr(when)),
+                None if self.lines.len() == 1 && line.who != Who::ByItself => who,
+                None => format!("{who} otherwise"),
+            });
+        }
+        block
     }
 }

@@ -4,6 +4,8 @@ use std::sync::Arc;
 
 use super::super::check::{Checker, Scope};
 use super::super::expr::{Checked, Expr, Written as AsWritten, expr};
+use super::super::pack::Pack;
+use super::super::print::{Block, Place, quoted, titled};
 use super::super::syntax::{Rule, Word};
 use super::{Head, Parsed};
 use crate::diagnostic::{Code, Diagnostic};
@@ -48,6 +50,8 @@ pub struct Gate {
     pub title: Option<Arc<str>>,
     /// Why it exists.
     pub because: Option<Arc<str>>,
+    /// The name it had before.
+    pub formerly: Option<Arc<str>>,
     /// It guards the way in, else the way out.
     pub entering: bool,
     /// The number of the stage or substage.
@@ -84,8 +88,26 @@ pub(crate) fn check(cx: &mut Checker<'_>, written: &Written) -> Option<Gate> {
         span: head.span,
         title: head.title.as_ref().map(|t| t.text.clone()),
         because: head.because.as_ref().map(|b| b.text.clone()),
+        formerly: head.formerly.as_ref().map(|f| f.text.clone()),
         entering: written.entering,
         stage: written.stage.text.clone(),
         lines,
     })
+}
+
+// ── print ──
+
+impl Gate {
+    /// The canonical form.
+    pub fn print(&self, pack: &Pack) -> Block {
+        let way = if self.entering { "entering" } else { "leaving" };
+        let part = if self.stage.contains('.') { "substage" } else { "stage" };
+        let mut block =
+            Block::new(format!("gate {}{}, {way} {part} {}", self.name, titled(self.title.as_ref()), self.stage));
+        block.fact_if(self.because.as_ref().map(|b| format!("because {}", quoted(b))));
+        block.fact_if(self.formerly.as_ref().map(|f| format!("formerly {f}")));
+        let place = Place::portfolio(pack);
+        self.lines.iter().for_each(|line| block.fact(place.expr(line)));
+        block
+    }
 }

@@ -4,15 +4,17 @@ use std::sync::Arc;
 
 use super::super::check::{Checker, Scope};
 use super::super::expr::{
-    Checked, Expr, ExprKind, Literal, MetricId, Path, Relation, Rows, Stage, Tie, Window, WindowKind,
+    Binding, Checked, Expr, ExprKind, Literal, MetricId, Path, Relation, Rows, Stage, Tie, Window, WindowKind,
     Written as AsWritten, expr_of, filter, literal, operand_of, range, sum, whole, window,
 };
+use super::super::pack::Pack;
+use super::super::print::{self, Block, Place, quoted};
 use super::super::syntax::{Node, Rule, Word};
 use super::{Head, Parsed};
 use crate::diagnostic::{Code, Diagnostic};
 use crate::source::Span;
 use crate::time::Period;
-use crate::value::{Type, Value};
+use crate::value::{Number, Type, Value};
 
 // ── node ──
 
@@ -64,7 +66,16 @@ impl Fold {
             Fold::Sum => "sum of".into(),
             Fold::Average => "average of".into(),
             Fold::Median => "median of".into(),
-            Fold::Percentile(n) => format!("{n}th percentile of"),
+            Fold::Percentile(n) => {
+                let end = match (n % 10, n / 10) {
+                    (_, 1) => "th",
+                    (1, _) => "st",
+                    (2, _) => "nd",
+                    (3, _) => "rd",
+                    _ => "th",
+                };
+                format!("{n}{end} percentile of")
+            }
             Fold::Min => "min of".into(),
             Fold::Max => "max of".into(),
             Fold::Latest => "latest".into(),
@@ -767,4 +778,100 @@ fn check_aggregate(
         ignoring_unknown: written.ignoring_unknown,
     };
     Some((aggregate, ty))
+}
+
+// ── print ──
+
+impl Metric {
+    /// The canonical form.
+    pub fn print(&self, pack: &Pack) -> Block {
+        let place = Place::of(pack, self.grain);
+        let mut head = format!("metric {}", self.name);
+        if let Some(grain) = self.grain {
+            head.push_str(&format!(" per {}", pack.row_word(grain)));
+        }
+        if let Some((low, high)) = &self.clamped {
+            head.push_str(&format!(", clamped from {} to {}", place.single(low), place.single(high)));
+        }
+        let mut cases: Vec<String> = Vec::new();
+        match &self.definition {
+            Definition::Aggregate(a) => head.push_str(&format!(" = {}", a.print(&place))),
+            Definition::Shift(shift, of, then) => {
+                head.push_str(&format!(" = {} {} since {}", shift.words(), name_of(pack, of), then.print(pack)));
+            }
+            Definition::At(of, then) => head.push_str(&format!(" = {} at {}", name_of(pack, of), then.print(pack))),
+            Definition::Formula(e) => head.push_str(&format!(" = {}", place.expr(e))),
+            Definition::Cases(all) => cases.extend(all.iter().map(|(value, when)| match when {
+                Some(when) => format!("is {} when {}", place.expr(value), place.expr(when)),
+                None => format!("is {} otherwise", place.expr(value)),
+            })),
+        }
+        let mut block = Block::new(head);
+        block.fact_if(self.because.as_ref().map(|b| format!("because {}", quoted(b))));
+        cases.into_iter().for_each(|case| block.fact(case));
+        block
+    }
+}
+
+fn name_of(pack: &Pack, binding: &Binding) -> String {
+    match binding {
+        Binding::Metric { metric, .. } => pack.metric(*metric).name.to_string(),
+        // A shift is of a metric and of nothing else.
+        _ => String::new(),
+    }
+}
+
+impl MomentOf<Checked> {
+    fn print(&self, pack: &Pack) -> String {
+        match &self.then {
+            None | Some(Then::Baseline) => "baseline".into(),
+            Some(Then::Previous(period)) => format!("previous {}", period.word()),
+            Some(Then::Ago(Literal0::Span(span))) => format!("{span} ago"),
+            Some(Then::Ago(Literal0::Seconds(s))) => {
+                format!("{} ago", print::value(pack, &Value::Number(Number::whole(i128::from(*s))), &Type::Duration))
+            }
+            Some(Then::At(at)) => {
+                let text = pack.settings.calendar.show(*at);
+                text.strip_suffix(" 00:00").map_or(text.clone(), str::to_owned)
+            }
+        }
+    }
+}
+
+impl Aggregate<Checked> {
+    fn print(&self, place: &Place<'_>) -> String {
+        let pack = place.pack;
+        let inside = place.inside(self.rows.of);
+        let rows = pack.relation_name(self.rows.of);
+        let mut text = match (&self.of, self.fold) {
+            (None, fold) => format!("{} {rows}", fold.words()),
+            (Some(of), Fold::CountDistinct) => format!("{} {} in {rows}", self.fold.words(), inside.expr(of)),
+            (Some(of), fold) => {
+                // `in` takes columns of rows, `over` values that each row has.
+                let mut of_each = false;
+                of.walk(&mut |e| {
+                    of_each |= matches!(&e.kind, ExprKind::Name(Binding::Metric { depth: 0, metric, .. })
+                        if pack.metric(*metric).grain == Some(self.rows.of));
+                });
+                format!("{} {} {} {rows}", fold.words(), inside.expr(of), if of_each { "over" } else { "in" })
+            }
+        };
+        text.push_str(&place.tie(&self.rows));
+        if let Some(window) = &self.window {
+            text.push_str(&format!(" {}", inside.window(window)));
+        }
+        if let Some(filter) = &self.filter {
+            text.push_str(&format!(" where {}", inside.expr(filter)));
+        }
+        if let Some(out_of) = &self.out_of {
+            text.push_str(&format!(", out of those where {}", inside.expr(out_of)));
+        }
+        if let Some(needs) = self.needs {
+            text.push_str(&format!(", needs at least {needs} rows"));
+        }
+        if self.ignoring_unknown {
+            text.push_str(", ignoring unknown");
+        }
+        text
+    }
 }

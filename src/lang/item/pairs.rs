@@ -4,10 +4,13 @@ use std::sync::Arc;
 
 use super::super::check::{Checker, Scope};
 use super::super::expr::{Checked, ContractId, Expr, PairsId, Relation, Written as AsWritten, filter, whole};
+use super::super::pack::Pack;
+use super::super::print::{Block, Place, quoted};
 use super::super::syntax::{Rule, Word};
 use super::{Head, Parsed};
 use crate::diagnostic::{Code, Diagnostic};
 use crate::source::Span;
+use crate::value::with_article;
 
 // ── node ──
 
@@ -73,6 +76,8 @@ pub struct Pairs {
     pub name: Arc<str>,
     /// Where it is declared.
     pub span: Span,
+    /// Why it exists, where that is said.
+    pub because: Option<Arc<str>>,
     /// What one pair is called.
     pub noun: Arc<str>,
     /// Whose rows are paired.
@@ -107,6 +112,7 @@ pub(crate) fn declare(cx: &mut Checker<'_>, written: &Written) -> Option<Pairs> 
     Some(Pairs {
         name: written.head.name.text.clone(),
         span: written.head.span,
+        because: written.head.because.as_ref().map(|b| b.text.clone()),
         noun: written.noun.as_ref().map_or_else(|| written.head.name.text.clone(), |n| n.text.clone()),
         of,
         filter: None,
@@ -201,5 +207,26 @@ pub(crate) fn check(cx: &mut Checker<'_>, id: PairsId, written: &Written) {
         pairs.sharing = sharing;
         pairs.found_in = found_in;
         pairs.filter = filter;
+    }
+}
+
+// ── print ──
+
+impl Pairs {
+    /// The canonical form.
+    pub fn print(&self, pack: &Pack) -> Block {
+        let of = pack.contract(self.of);
+        let mut block = Block::new(format!("pairs {} of {}, each {}", self.name, of.name, with_article(&self.noun)));
+        let place = Place::of(pack, Some(Relation::Contract(self.of)));
+        block.fact_if(self.because.as_ref().map(|b| format!("because {}", quoted(b))));
+        block.fact_if(self.filter.as_ref().map(|f| format!("where {}", place.expr(f))));
+        for sharing in &self.sharing {
+            let contract = pack.contract(sharing.contract);
+            let thing = &contract.columns[sharing.thing as usize].name;
+            block.fact(format!("sharing {thing} of {} as {}", contract.name, sharing.kind));
+        }
+        block.fact_if(self.found_in.map(|id| format!("found in {}", pack.contract(id).name)));
+        block.fact_if(self.at_most.map(|n| format!("at most {n}, highest shared first")));
+        block
     }
 }

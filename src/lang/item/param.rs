@@ -4,6 +4,8 @@ use std::sync::Arc;
 
 use super::super::check::Checker;
 use super::super::expr::{Expr, ExprKind, Literal, Path, Written as AsWritten, choices, literal, range};
+use super::super::pack::Pack;
+use super::super::print::{self, Block};
 use super::super::syntax::{Rule, Word};
 use super::{Head, Parsed};
 use crate::diagnostic::{Code, Diagnostic, nearest};
@@ -210,4 +212,22 @@ pub(crate) fn check(cx: &mut Checker<'_>, written: &Written) -> Option<Param> {
         return None;
     }
     Some(param)
+}
+
+// ── print ──
+
+impl Param {
+    /// The canonical form.
+    pub fn print(&self, pack: &Pack) -> Block {
+        let show = |v: &Value| print::value(pack, v, &self.ty);
+        let limits = match (&self.ty, &self.low, &self.high) {
+            (Type::Words(words), ..) => format!(", one of {}", print::choices(words)),
+            (_, Some(low), Some(high)) => format!(", from {} to {}", show(low), show(high)),
+            _ => String::new(),
+        };
+        let mut block = Block::new(format!("param {} = {}{limits}", self.name, show(&self.default)));
+        block.because(&self.because);
+        block.fact_if(self.category.as_ref().map(|c| format!("category {c}")));
+        block
+    }
 }

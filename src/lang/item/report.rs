@@ -6,11 +6,14 @@ use super::super::check::{Checker, Scope};
 use super::super::expr::{
     Binding, Checked, ContractId, Expr, ExprKind, Path, Relation, Written as AsWritten, filter, whole,
 };
+use super::super::pack::Pack;
+use super::super::print::{Block, Place, titled};
 use super::super::syntax::{Node, Rule, Word};
 use super::step::{self, Rules, Step};
 use super::{Head, Parsed};
 use crate::diagnostic::{Code, Diagnostic};
 use crate::source::Span;
+use crate::value::listed;
 
 // ── node ──
 
@@ -227,4 +230,34 @@ fn check_draw(cx: &mut Checker<'_>, word: &Word) -> Option<Draw> {
         .help("a drawing needs a contract such as `venture_id id of ventures` and `depends_on_id id of ventures`"),
     );
     None
+}
+
+// ── print ──
+
+impl Report {
+    /// The canonical form.
+    pub fn print(&self, pack: &Pack) -> Block {
+        let mut block = Block::new(format!("report {}{}", self.name, titled(self.title.as_ref())));
+        let names = |shown: &[Shown]| listed(&shown.iter().map(|s| &*s.name).collect::<Vec<_>>(), "and");
+        block.because(&self.because);
+        block.fact_if((!self.show.is_empty()).then(|| format!("show {}", names(&self.show))));
+        for list in &self.lists {
+            let place = Place::of(pack, Some(list.of));
+            let mut line = format!("list {} with {}", list.name, names(&list.columns));
+            if let Some(filter) = &list.filter {
+                line.push_str(&format!(" where {}", place.expr(filter)));
+            }
+            if let Some((highest, by)) = &list.order {
+                let first = if *highest { "highest" } else { "lowest" };
+                line.push_str(&format!(", {first} {} first", place.single(by)));
+            }
+            if let Some(most) = list.most {
+                line.push_str(&format!(", at most {most}"));
+            }
+            block.fact(line);
+        }
+        self.draws.iter().for_each(|d| block.fact(format!("draw {}", pack.contract(d.contract).name)));
+        self.haves.iter().for_each(|step| block.fact(step.print(&Place::portfolio(pack))));
+        block
+    }
 }

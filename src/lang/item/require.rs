@@ -4,6 +4,8 @@ use std::sync::Arc;
 
 use super::super::check::{Checker, Scope};
 use super::super::expr::{Checked, Expr, Written as AsWritten, expr_of};
+use super::super::pack::Pack;
+use super::super::print::{Block, Place};
 use super::{Head, Parsed};
 use crate::diagnostic::Diagnostic;
 use crate::source::Span;
@@ -44,4 +46,15 @@ pub(crate) fn check(cx: &mut Checker<'_>, written: &Written) -> Option<Require> 
     let because = cx.because(&written.head, "require");
     let condition = cx.condition(&Scope::params_only(), written.condition.as_ref()?)?;
     Some(Require { span: written.head.span, because, condition })
+}
+
+// ── print ──
+
+impl Require {
+    /// The canonical form.
+    pub fn print(&self, pack: &Pack) -> Block {
+        let mut block = Block::new(format!("require {}", Place::portfolio(pack).expr(&self.condition)));
+        block.because(&self.because);
+        block
+    }
 }

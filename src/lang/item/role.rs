@@ -1,8 +1,10 @@
 //! `role`: somebody who may be told, asked, or decide, where a pack names its own people.
 
 use std::collections::HashMap;
+use std::sync::Arc;
 
 use super::super::expr::whole;
+use super::super::print::{Block, quoted};
 use super::super::syntax::{Rule, Word};
 use super::{File, Head, Parsed};
 use crate::diagnostic::{Code, Diagnostic, nearest};
@@ -20,12 +22,27 @@ pub struct Written {
     role: Role,
 }
 
+// ── checked ──
+
+/// A role that the pack itself declares; what it means stands in the settings too.
+#[derive(Debug, Clone)]
+pub struct Declared {
+    /// Its name.
+    pub name: Arc<str>,
+    /// Its first line.
+    pub span: Span,
+    /// Why it exists, where that is said.
+    pub because: Option<Arc<str>>,
+    /// What is said of it.
+    pub role: Role,
+}
+
 // ── parse ──
 
 pub(crate) fn parse(parsed: Parsed<'_>, faults: &mut Vec<Diagnostic>) -> Written {
     let quorum = parsed.once(Rule::quorum, "`quorum`", faults).map(|n| match n.child(Rule::number) {
         Some(number) => whole(&number, 1..=1000, "quorum", faults).unwrap_or(1).to_string(),
-        None => n.only().text().to_owned(),
+        None => if n.has(Rule::k_all) { "all" } else { "majority" }.to_owned(),
     });
     let answers_to = parsed.once(Rule::answers_to, "`answers to`", faults).map(|n| n.name(0));
     let role = Role {
@@ -80,4 +97,32 @@ pub(crate) fn settle(file: &File, settings: &mut Settings, diagnostics: &mut Vec
         }
     }
     settings.roles = Some(roles);
+}
+
+/// The role as declared; whether it may be was told when the settings were settled.
+pub(crate) fn check(written: &Written) -> Declared {
+    Declared {
+        name: written.head.name.text.clone(),
+        span: written.head.span,
+        because: written.head.because.as_ref().map(|b| b.text.clone()),
+        role: written.role.clone(),
+    }
+}
+
+// ── print ──
+
+impl Declared {
+    /// The canonical form.
+    pub fn print(&self) -> Block {
+        let mut block = Block::new(format!("role {}", self.name));
+        let role = &self.role;
+        block.fact_if(self.because.as_ref().map(|b| format!("because {}", quoted(b))));
+        block.fact_if(role.above.as_ref().map(|a| format!("answers to {a}")));
+        block.fact_if(role.column.as_ref().map(|c| format!("named by {c}")));
+        block.fact_if(role.decides.then(|| "decides".to_owned()));
+        block.fact_if(role.quorum.as_ref().map(|q| format!("quorum {q}")));
+        let people: Vec<String> = role.people.iter().map(|p| quoted(p)).collect();
+        block.fact_if((!people.is_empty()).then(|| format!("held by {}", people.join(", "))));
+        block
+    }
 }

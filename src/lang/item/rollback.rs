@@ -2,6 +2,8 @@
 
 use super::super::check::Checker;
 use super::super::expr::{Checked, Expr, Written as AsWritten, amount_of};
+use super::super::pack::Pack;
+use super::super::print::{Block, Place};
 use super::super::syntax::{Node, Rule};
 use super::step::{self, Message, Rules, Step, StepKind};
 use super::trigger::{self, Trigger};
@@ -118,4 +120,19 @@ pub(crate) fn check(cx: &mut Checker<'_>, written: &Written) -> Option<Rollback>
         }
     };
     Some(Rollback { core, watch })
+}
+
+// ── print ──
+
+impl Rollback {
+    /// The canonical form.
+    pub fn print(&self, pack: &Pack) -> Block {
+        let mut block = self.core.print_as(pack, "rollback");
+        if let Some(watch) = &self.watch {
+            let place = Place::of(pack, self.core.grain);
+            let then = watch.then.as_ref().map(|s| format!(", if it returns {}", s.kind.print(&place)));
+            block.fact(format!("watch for {}{}", place.single(&watch.length), then.unwrap_or_default()));
+        }
+        block
+    }
 }

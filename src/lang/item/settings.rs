@@ -4,6 +4,8 @@ use std::sync::Arc;
 
 use super::super::check::Checker;
 use super::super::expr::{Expr, ExprKind, ParamId, Written as AsWritten, amount_of};
+use super::super::pack::Pack;
+use super::super::print::{Block, quoted, titled, value};
 use super::super::syntax::{Node, Rule, Word};
 use super::{Head, Parsed};
 use crate::diagnostic::{Code, Diagnostic, nearest};
@@ -65,12 +67,27 @@ pub(crate) fn parse_profile(parsed: Parsed<'_>, faults: &mut Vec<Diagnostic>) ->
 pub struct Profile {
     /// Its name.
     pub name: Arc<str>,
+    /// Why it exists, where that is said.
+    pub because: Option<Arc<str>>,
     /// For whom it is.
     pub title: Option<Arc<str>>,
     /// Where it is declared.
     pub span: Span,
     /// Its values.
     pub values: Vec<(ParamId, Value, Span)>,
+}
+
+/// A value in force other than the default.
+#[derive(Debug, Clone)]
+pub struct Set {
+    /// The param.
+    pub param: ParamId,
+    /// Its value.
+    pub value: Value,
+    /// Why.
+    pub because: Option<Arc<str>>,
+    /// Where it stands.
+    pub span: Span,
 }
 
 // ── check ──
@@ -157,8 +174,10 @@ pub(crate) fn check_set(cx: &mut Checker<'_>, set: &Setting) {
     if let Some((id, value)) = check_setting(cx, set)
         && let Some(param) = cx.params[id.index()].as_mut()
     {
-        param.value = value;
+        param.value = value.clone();
         param.value_span = set.span;
+        let because = set.because.as_ref().map(|b| b.text.clone());
+        cx.sets.push(Set { param: id, value, because, span: set.span });
     }
 }
 
@@ -180,8 +199,34 @@ pub(crate) fn check_profile(cx: &mut Checker<'_>, written: &Written) -> Option<P
     }
     Some(Profile {
         name: written.head.name.text.clone(),
+        because: written.head.because.as_ref().map(|b| b.text.clone()),
         title: written.head.title.as_ref().map(|t| t.text.clone()),
         span: written.head.span,
         values,
     })
+}
+
+// ── print ──
+
+impl Profile {
+    /// The canonical form.
+    pub fn print(&self, pack: &Pack) -> Block {
+        let mut block = Block::new(format!("profile {}{}", self.name, titled(self.title.as_ref())));
+        block.fact_if(self.because.as_ref().map(|b| format!("because {}", quoted(b))));
+        self.values.iter().for_each(|(param, value, _)| block.fact(assigned(pack, *param, value)));
+        block
+    }
+}
+
+impl Set {
+    /// The canonical form: one line.
+    pub fn print(&self, pack: &Pack) -> Block {
+        let because = self.because.as_ref().map(|b| format!(" because {}", quoted(b))).unwrap_or_default();
+        Block::new(format!("{}{because}", assigned(pack, self.param, &self.value)))
+    }
+}
+
+fn assigned(pack: &Pack, param: ParamId, set: &Value) -> String {
+    let param = &pack.params[param.index()];
+    format!("set {} = {}", param.name, value(pack, set, &param.ty))
 }

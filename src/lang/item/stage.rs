@@ -4,6 +4,8 @@ use std::sync::Arc;
 
 use super::super::check::{Checker, Scope};
 use super::super::expr::{Checked, Expr, Written as AsWritten, expr_of, whole};
+use super::super::pack::Pack;
+use super::super::print::{Block, Place, quoted, titled};
 use super::super::syntax::{Node, Rule, Word};
 use super::step::{Mode, check_mode};
 use super::{Head, Parsed};
@@ -246,4 +248,28 @@ fn report_unknown(cx: &mut Checker<'_>, word: &Word, numbers: &[&Arc<str>]) {
             .unwrap_or_else(|| format!("this pack knows {}", listed(known, "and"))),
     };
     cx.report(Diagnostic::at(Code::UnknownName, word.span, format!("there is no stage {word}")).help(help));
+}
+
+// ── print ──
+
+impl Stage {
+    /// The canonical form.
+    pub fn print(&self, pack: &Pack) -> Block {
+        let mut head = format!("stage {}{}", self.number, titled(self.title.as_ref()));
+        for (word, stage) in [("after", &self.after), ("before", &self.before)] {
+            if let Some(stage) = stage {
+                head.push_str(&format!(", {word} {stage}"));
+            }
+        }
+        let mut block = Block::new(head);
+        block.fact_if(self.because.as_ref().map(|b| format!("because {}", quoted(b))));
+        block.fact_if(self.mode.map(|m| format!("mode {}", m.word())));
+        block.fact_if(self.runs_while.as_ref().map(|e| format!("runs while {}", Place::portfolio(pack).expr(e))));
+        block.fact_if(self.takes_baseline.then(|| "takes the baseline on entry".to_owned()));
+        for part in &self.substages {
+            let (number, title) = (&part.number, quoted(&part.title));
+            block.fact(format!("substage {number} {title}, days {} to {}", part.from_day, part.to_day));
+        }
+        block
+    }
 }

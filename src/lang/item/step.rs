@@ -8,10 +8,12 @@ use super::super::expr::{
     filter, sum,
 };
 use super::super::names::Kind;
+use super::super::pack::Pack;
+use super::super::print::{Place, choices as choices_of, quoted};
 use super::super::syntax::{Node, Rule, Word};
 use crate::diagnostic::{Code, Diagnostic, nearest};
 use crate::source::Span;
-use crate::value::{Type, listed};
+use crate::value::{Type, listed, with_article};
 
 // ── node ──
 
@@ -1254,4 +1256,101 @@ fn fire(cx: &mut Checker<'_>, rules: &Rules, trigger: &Word) -> Option<StepKind>
         }
     }
     Some(StepKind::Fire(found))
+}
+
+// ── print ──
+
+impl Step {
+    /// The canonical form, beside the row of the key.
+    pub fn print(&self, place: &Place<'_>) -> String {
+        let front = if self.afterwards { "afterwards " } else { "" };
+        let only = self.only.as_ref().map(|only| format!(", when {}", place.expr(only))).unwrap_or_default();
+        format!("{front}{}{only}", self.kind.print(place))
+    }
+}
+
+impl StepKind {
+    /// The canonical form, beside the row of the key.
+    pub fn print(&self, place: &Place<'_>) -> String {
+        let pack = place.pack;
+        let noun = |id: &ContractId| pack.contract(*id).row_word();
+        match self {
+            StepKind::Record(record) => {
+                let columns = &pack.contract(record.contract).columns;
+                let given: Vec<String> = (record.columns.iter())
+                    .map(|(c, value)| format!("{} = {}", columns[*c as usize].name, place.expr(value)))
+                    .collect();
+                let with = if given.is_empty() { String::new() } else { format!(" with {}", given.join(", ")) };
+                format!("record {}{with}", with_article(noun(&record.contract)))
+            }
+            StepKind::Set(set) => {
+                let rows = Relation::Contract(set.contract);
+                let contract = pack.contract(set.contract);
+                let inside = place.inside(rows);
+                let anywhere = if place.is_keyed() && set.tie == Tie::Anywhere { " anywhere" } else { "" };
+                let filter = set.filter.as_ref().map(|f| format!(" where {}", inside.expr(f))).unwrap_or_default();
+                let column = &contract.columns[set.column as usize].name;
+                format!("set {column} to {} in {}{anywhere}{filter}", inside.expr(&set.to), contract.name)
+            }
+            StepKind::Propose { agent, contract } => format!("have {agent} propose {}", with_article(noun(contract))),
+            StepKind::Tell(message) => message.print(pack),
+            StepKind::Ask(ask) => {
+                let what = match &ask.about {
+                    About::Approval { of: None, .. } => "ask for approval".to_owned(),
+                    About::Approval { of: Some(of), .. } => format!("ask for approval of the {}", noun(of)),
+                    About::Choice { roles, words } => {
+                        format!("ask {} to choose {}", listed(roles, "and"), choices_of(words))
+                    }
+                };
+                format!("{what}, answer within {}, else {}", place.single(&ask.within), ask.silence.word())
+            }
+            StepKind::Apply(contract) => format!("apply the {}", noun(contract)),
+            StepKind::Undo(contract) => format!("undo the {}", noun(contract)),
+            StepKind::Restore(restore) => format!("restore {} from baseline", restore.print(pack)),
+            StepKind::Verify(restore) => format!("verify {} equals baseline", restore.print(pack)),
+            StepKind::Send { report, people } => {
+                format!("send {} to {}", pack.reports[*report as usize].name, people_words(pack, people))
+            }
+            StepKind::Fire(trigger) => format!("fire {}", pack.triggers[*trigger as usize].name),
+            StepKind::Enter(stage) => format!("enter stage {stage}"),
+            StepKind::Publish { what: Published::Row(contract), tool } => {
+                format!("publish the {} to {tool}", noun(contract))
+            }
+            StepKind::Publish { what: Published::Report(report), tool } => {
+                format!("publish {} to {tool}", pack.reports[*report as usize].name)
+            }
+        }
+    }
+}
+
+impl Restore {
+    fn print(&self, pack: &Pack) -> String {
+        let name = &pack.contract(self.contract).name;
+        match &self.scope {
+            RestoreScope::Whole | RestoreScope::Key(_) => name.to_string(),
+            RestoreScope::Its { of, .. } => format!("{name} of its {}", pack.contract(*of).name),
+        }
+    }
+}
+
+impl Message {
+    /// The canonical form.
+    pub fn print(&self, pack: &Pack) -> String {
+        let mut text = format!("tell {}", people_words(pack, &self.people));
+        if !self.channels.is_empty() {
+            text.push_str(&format!(" through {}", listed(&self.channels, "and")));
+        }
+        if let Some(saying) = &self.saying {
+            text.push_str(&format!(" saying {}", quoted(saying)));
+        }
+        text
+    }
+}
+
+fn people_words(pack: &Pack, people: &[Person]) -> String {
+    let one = |p: &Person| match &p.via {
+        None => p.role.to_string(),
+        Some((contract, _)) => format!("{} via {}", p.role, pack.contract(*contract).name),
+    };
+    listed(&people.iter().map(one).collect::<Vec<_>>(), "and")
 }

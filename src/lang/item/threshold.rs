@@ -6,6 +6,8 @@ use super::super::check::{Checker, Scope};
 use super::super::expr::{
     Checked, Compare, Expr, MetricId, Written as AsWritten, amount_of, comparison, expr_of, operand_of,
 };
+use super::super::pack::Pack;
+use super::super::print::{Block, Place};
 use super::super::syntax::{Node, Rule, Word};
 use super::{Head, Parsed};
 use crate::diagnostic::{Code, Diagnostic};
@@ -213,5 +215,45 @@ fn check_bands(cx: &mut Checker<'_>, target: &Band, target_span: Span, acceptabl
                 .label(target_span, "target")
                 .help("every value that meets the target must be acceptable too"),
         );
+    }
+}
+
+// ── print ──
+
+impl Cadence {
+    /// The word in a head; nothing for the present moment.
+    fn word(self) -> Option<&'static str> {
+        Some(match self {
+            Cadence::Now => return None,
+            Cadence::Closed(Period::Day) => "daily",
+            Cadence::Closed(Period::Week) => "weekly",
+            Cadence::Closed(Period::Month) => "monthly",
+            Cadence::Closed(Period::Quarter) => "quarterly",
+            Cadence::Closed(Period::Year) => "yearly",
+            Cadence::AtTheGate => "at the gate",
+        })
+    }
+}
+
+impl Threshold {
+    /// The canonical form.
+    pub fn print(&self, pack: &Pack) -> Block {
+        let metric = pack.metric(self.metric);
+        let place = Place::of(pack, metric.grain);
+        let mut head = format!("threshold {} on {}", self.name, metric.name);
+        if let Some(cadence) = self.cadence.word() {
+            head.push_str(&format!(", {cadence}"));
+        }
+        if let Some(settled) = &self.settled {
+            head.push_str(&format!(", settled after {}", place.single(settled)));
+        }
+        let mut block = Block::new(head);
+        block.because(&self.because);
+        block.fact_if(self.formerly.as_ref().map(|f| format!("formerly {f}")));
+        block.fact_if(self.while_.as_ref().map(|w| format!("while {}", place.expr(w))));
+        let band = |name: &str, band: &Band| format!("{name} {} {}", band.compare.words(), place.expr(&band.limit));
+        block.fact(band("target", &self.target));
+        block.fact_if(self.acceptable.as_ref().map(|a| band("acceptable", a)));
+        block
     }
 }

@@ -8,6 +8,8 @@ use super::super::check::{Checker, Scope};
 use super::super::expr::{
     Checked, Expr, ExprKind, Relation, Written as AsWritten, amount, amount_of, clock, expr_of, whole,
 };
+use super::super::pack::Pack;
+use super::super::print::{Block, Place, titled};
 use super::super::syntax::{Node, Rule, Word};
 use super::step::{self, Message, Mode, Rules, Step, Tell};
 use super::{Head, Parsed};
@@ -300,6 +302,10 @@ const WEEKDAYS: [(&str, Weekday); 7] = [
     ("saturday", Weekday::Saturday),
     ("sunday", Weekday::Sunday),
 ];
+
+fn weekday_word(day: Weekday) -> &'static str {
+    WEEKDAYS.iter().find(|(_, d)| *d == day).map_or("monday", |(word, _)| word)
+}
 
 fn weekday(word: &Word, faults: &mut Vec<Diagnostic>) -> Option<Weekday> {
     let found = WEEKDAYS.into_iter().find(|(name, _)| **name == *word.text);
@@ -782,4 +788,102 @@ fn check_once(cx: &mut Checker<'_>, written: &[WrittenOnce]) -> Option<Once> {
         }
     }
     (!written.is_empty()).then_some(once)
+}
+
+// ── print ──
+
+impl Hold {
+    fn print(&self, place: &Place<'_>) -> String {
+        match self {
+            Hold::For(length) => format!(" for {}", place.single(length)),
+            Hold::Consecutive(n, period) => format!(" for {n} consecutive {}s", period.word()),
+            Hold::OfTheLast(k, n, period) => format!(" for {k} of the last {n} {}s", period.word()),
+        }
+    }
+}
+
+impl Condition {
+    fn print(&self, place: &Place<'_>) -> String {
+        format!("{}{}", place.expr(&self.expr), self.hold.as_ref().map(|h| h.print(place)).unwrap_or_default())
+    }
+}
+
+impl Pace {
+    fn print(&self, place: &Place<'_>) -> String {
+        let of = |word: &str, day: &OnDay| match day {
+            OnDay::PeriodEnd => word.to_owned(),
+            OnDay::Day(day) => format!("{word} on day {}", place.single(day)),
+            OnDay::LastBusinessDay => format!("{word} on the last business day"),
+        };
+        match self {
+            Pace::OnChange { latest: None } => "on change".into(),
+            Pace::OnChange { latest: Some(latest) } => {
+                format!("on change, at the latest {} later", place.single(latest))
+            }
+            Pace::Every(length) => format!("every {}", place.single(length)),
+            Pace::Daily(None) => "daily".into(),
+            Pace::Daily(Some(time)) => format!("daily at {:02}:{:02}", time.hour(), time.minute()),
+            Pace::Weekly(None) => "weekly".into(),
+            Pace::Weekly(Some(day)) => format!("weekly on {}", weekday_word(*day)),
+            Pace::Monthly(day) => of("monthly", day),
+            Pace::Quarterly(day) => of("quarterly", day),
+            Pace::Yearly(day) => of("yearly", day),
+            Pace::AfterEach(length, period) => {
+                format!("{} after each {} end", place.single(length), period.word())
+            }
+        }
+    }
+}
+
+impl Trigger {
+    /// The canonical form.
+    pub fn print(&self, pack: &Pack) -> Block {
+        self.print_as(pack, "trigger")
+    }
+
+    /// The canonical form under a noun: a rollback shares all of it.
+    pub(crate) fn print_as(&self, pack: &Pack, noun: &str) -> Block {
+        let place = Place::of(pack, self.grain);
+        let mut head = format!("{noun} {}{}", self.name, titled(self.title.as_ref()));
+        if let Some(grain) = self.grain {
+            head.push_str(&format!(", per {}", pack.row_word(grain)));
+        }
+        if let Some(stage) = &self.stage {
+            head.push_str(&format!(", in stage {stage}"));
+        }
+        let mut block = Block::new(head);
+        block.because(&self.because);
+        block.fact_if(self.formerly.as_ref().map(|f| format!("formerly {f}")));
+        block.fact(format!("when {}", self.when.print(&place)));
+        block.fact_if(self.clear.as_ref().map(|c| format!("clear when {}", c.print(&place))));
+        block.fact_if(self.unless.as_ref().map(|e| format!("unless {}", place.expr(e))));
+        let unknown = &self.when_unknown;
+        if unknown.act != UnknownAct::Hold || unknown.tell.is_some() {
+            let tell = unknown.tell.as_ref().map(|t| format!(" and {}", t.print(pack))).unwrap_or_default();
+            block.fact(format!("when unknown, {}{tell}", unknown.act.word()));
+        }
+        let other = self.check.other.as_ref().map(|(condition, pace)| {
+            let condition = Place::portfolio(pack).expr(condition);
+            format!(" while {condition}, otherwise {}", pace.print(&place))
+        });
+        block.fact(format!("check {}{}", self.check.pace.print(&place), other.unwrap_or_default()));
+        if let Some(once) = &self.once {
+            block.fact_if(once.within.as_ref().map(|w| format!("once within {}", place.single(w))));
+            let later = once.later.as_ref();
+            block.fact_if(later.map(|(n, w)| format!("after {n} firings, once within {}", place.single(w))));
+        }
+        block.fact(format!("severity {}", self.severity));
+        block.fact_if(self.mode.map(|m| format!("mode {}", m.word())));
+        block.fact_if(self.acts_on.as_ref().map(|e| format!("acts on at most {} a day", place.single(e))));
+        self.steps.iter().for_each(|step| block.fact(step.print(&place)));
+        for end in &self.ends {
+            let rest = end.rest.as_ref().map(|r| format!(" for {}", place.single(r))).unwrap_or_default();
+            block.fact(format!("end as {}{rest} when {}", end.word, place.expr(&end.when)));
+        }
+        if let Some(depth) = &self.depth {
+            let again = depth.again_after.as_ref().map(|a| format!(", again after {}", place.single(a)));
+            block.fact(format!("depth at most {}{}", place.single(&depth.at_most), again.unwrap_or_default()));
+        }
+        block
+    }
 }
