@@ -7,6 +7,8 @@ mod demo;
 mod init;
 mod migrate;
 mod output;
+mod progress;
+mod quality;
 mod run;
 mod show;
 mod test;
