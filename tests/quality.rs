@@ -31,6 +31,8 @@ trigger low \"Revenue is low\", per venture
   mode auto
   tell chairman
   set status to sunset in ventures
+  once within 1 day
+  depth at most 3
 
 ";
 

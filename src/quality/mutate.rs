@@ -1,7 +1,7 @@
 //! Mutants: the pack with one thing changed by the smallest step. A test that still passes has not looked there.
 //!
 //! Changes that could not matter are not made: a param that no test can read, a value outside of its range or against
-//! a `require`, what speaks of a proposal (which tests do not make), a `clear when` that is the opposite of `when`.
+//! a `require`, what speaks of a proposal (which tests do not make), a `clear when` or an end that is the opposite of `when`.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::sync::Mutex;
@@ -531,6 +531,9 @@ fn of_condition(pack: &Pack, condition: &Condition) -> Vec<Edit<Condition>> {
 fn opposite(a: &Expr<Checked>, b: &Expr<Checked>) -> bool {
     match (&a.kind, &b.kind) {
         (ExprKind::Compare(x, a, b), ExprKind::Compare(y, c, d)) => x.opposite() == *y && a == c && b == d,
+        (ExprKind::Exists(x), ExprKind::Exists(y)) => {
+            x.none != y.none && x.rows == y.rows && x.window == y.window && x.filter == y.filter
+        }
         (ExprKind::Not(inner), _) => **inner == *b,
         (_, ExprKind::Not(inner)) => **inner == *a,
         _ => false,
@@ -567,6 +570,10 @@ fn of_trigger(pack: &Pack, trigger: &Trigger) -> Vec<Edit<Trigger>> {
         found.push(dropped(depth.at_most.span, was, Trigger { depth: None, ..trigger.clone() }));
     }
     for (i, end) in trigger.ends.iter().enumerate() {
+        // It ends there anyway; what it is called then no test can see.
+        if trigger.clear.is_none() && opposite(&trigger.when.expr, &end.when) {
+            continue;
+        }
         if !reach::speaks_of_a_proposal(&end.when) {
             // A place in the list is what other things remember: the end stays and never holds.
             let mut changed = trigger.clone();
