@@ -82,7 +82,7 @@ impl Coverage {
     /// The percent of a kind that is reached, rounded down so that 100 means all.
     pub fn percent(&self, kind: Kind) -> usize {
         let (reached, all) = self.count(kind);
-        if all == 0 { 100 } else { reached * 100 / all }
+        (reached * 100).checked_div(all).unwrap_or(100)
     }
 }
 
@@ -111,10 +111,8 @@ pub fn goals(pack: &Pack) -> Vec<Goal> {
         let mut of = Of { pack, noun: item.noun, rule: Arc::from(item.name), span: item.span, goals: Vec::new() };
         let i = item.index as usize;
         match item.noun {
-            Noun::Contract => {
-                if pack.contracts[i].is_table() && !pack.contracts[i].kept {
-                    of.verdicts(RuleRef::Contract(item.index), &[Outcome::Holds, Outcome::Violated]);
-                }
+            Noun::Contract if pack.contracts[i].is_table() && !pack.contracts[i].kept => {
+                of.verdicts(RuleRef::Contract(item.index), &[Outcome::Holds, Outcome::Violated]);
             }
             Noun::Metric => of.metric(MetricId(item.index)),
             Noun::Threshold => of.threshold(item.index),

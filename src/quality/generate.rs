@@ -57,6 +57,9 @@ struct Probe<'a> {
     name: String,
 }
 
+/// A boundary: its title, the value, the param that is set, and whether the value is then left out.
+type Case = (String, Value, Option<(ParamId, Value)>, bool);
+
 /// The tests of a rule; empty where no value of it can be given from columns. `None` when it is no rule with limits.
 pub fn drafts(pack: &Pack, rule: RuleRef) -> Option<Vec<Draft>> {
     let metric_expr;
@@ -101,7 +104,7 @@ pub fn drafts(pack: &Pack, rule: RuleRef) -> Option<Vec<Draft>> {
         let in_force = |p: ParamId| pack.param(p).clone();
         let Some(limit) = window::constant(probe.limit, &in_force) else { continue };
         let show = |v: &Value| v.show(&probe.value.ty);
-        let mut cases: Vec<(String, Value, Option<(ParamId, Value)>, bool)> = Vec::new();
+        let mut cases: Vec<Case> = Vec::new();
         let around = neighbours(&limit, &probe.value.ty);
         let [below, above] = &around[..] else { continue };
         cases.push((format!("just below {} ({})", probe.name, show(below)), below.clone(), None, false));
