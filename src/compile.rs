@@ -77,6 +77,15 @@ pub fn compile_text(files: &[(&str, &str)], house: Option<&str>) -> Compiled {
     finish(sources, diagnostics, settings)
 }
 
+/// Compiles rules that are already text in a house that is known.
+pub fn compile_with(files: &[(&str, &str)], settings: Settings) -> Compiled {
+    let mut sources = Sources::default();
+    for (name, text) in files {
+        sources.add(*name, (*text).to_owned());
+    }
+    finish(sources, Vec::new(), settings)
+}
+
 fn finish(sources: Sources, mut diagnostics: Vec<Diagnostic>, settings: Settings) -> Compiled {
     let (file, faults) = parse(&sources);
     diagnostics.extend(faults);

@@ -47,6 +47,7 @@ pub mod diagnostic;
 pub mod engine;
 pub mod lang;
 pub mod plan;
+pub mod quality;
 pub mod scenario;
 pub mod settings;
 pub mod source;

@@ -7,8 +7,9 @@ use jiff::{SignedDuration, Timestamp};
 
 use crate::engine::decide::{Decider, Intent, IntentKind, Judged, Terms, Tri as Known, decide, fire, wakes};
 use crate::engine::judge::{Judge, Outcome, Row, Verdict};
-use crate::engine::memory::{Memory, Reply, Waiting};
+use crate::engine::memory::{Memory, Reply, State, Waiting};
 use crate::engine::reading::{Key, Tri};
+use crate::engine::trace::{Move, Point, Trace, Truth};
 use crate::engine::window;
 use crate::lang::expr::{Answer, Checked, ContractId, Expr, ExprKind, Joint, MetricId, ParamId, Relation};
 use crate::lang::item::decision::Who;
@@ -38,6 +39,19 @@ pub struct Failure {
     pub span: Span,
     /// What was expected and what is.
     pub message: String,
+    /// Every key beside the one that is expected to be otherwise; nothing where there are no keys.
+    pub table: Option<Comparison>,
+}
+
+/// What was found, key by key.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Comparison {
+    /// What stands in the columns.
+    pub heading: Vec<String>,
+    /// The rows.
+    pub rows: Vec<Vec<String>>,
+    /// The row in which something else was expected.
+    pub wrong: Option<usize>,
 }
 
 /// A rule in the course of a test.
@@ -64,15 +78,39 @@ impl Bench {
 
 /// Runs one test of a pack. `Err` is a fault of the test's own database, which is the program's.
 pub fn run(pack: &Pack, bench: &mut Bench, index: usize) -> Result<Vec<Failure>, StoreError> {
+    follow(pack, bench, index, None, false)
+}
+
+/// The same, writing down what is reached.
+pub fn run_traced(pack: &Pack, bench: &mut Bench, index: usize, trace: &Trace) -> Result<Vec<Failure>, StoreError> {
+    follow(pack, bench, index, Some(trace), false)
+}
+
+/// Whether a test fails, without looking further than its first failure.
+pub fn fails(pack: &Pack, bench: &mut Bench, index: usize) -> Result<bool, StoreError> {
+    follow(pack, bench, index, None, true).map(|failures| !failures.is_empty())
+}
+
+fn follow(
+    pack: &Pack,
+    bench: &mut Bench,
+    index: usize,
+    trace: Option<&Trace>,
+    first_only: bool,
+) -> Result<Vec<Failure>, StoreError> {
     let chain = chain(pack, index);
     bench.store.undone(|store| {
         let mut course = Course::new(pack, store, &chain);
+        course.trace = trace;
         for (i, test) in chain.iter().enumerate() {
             let own = i + 1 == chain.len();
             for (span, action) in &test.actions {
                 // What an earlier test expects is told by that test.
                 if own || !matches!(action, Action::Expect(_)) {
                     course.act(*span, action)?;
+                }
+                if first_only && !course.failures.is_empty() {
+                    return Ok(course.failures);
                 }
             }
         }
@@ -82,7 +120,7 @@ pub fn run(pack: &Pack, bench: &mut Bench, index: usize) -> Result<Vec<Failure>,
 }
 
 /// The tests it goes on with, the first of all first.
-fn chain(pack: &Pack, index: usize) -> Vec<&Test> {
+pub fn chain(pack: &Pack, index: usize) -> Vec<&Test> {
     let mut chain = vec![&pack.tests[index]];
     while let Some(before) = chain.last().and_then(|t| t.begins_as)
         && chain.len() < 100
@@ -113,6 +151,7 @@ struct Course<'a> {
     due: HashMap<RuleRef, Timestamp>,
     dirty: bool,
     failures: Vec<Failure>,
+    trace: Option<&'a Trace>,
 }
 
 /// Since when given rows hold.
@@ -136,7 +175,7 @@ fn named(rule: Named) -> RuleRef {
 }
 
 /// The rules whose course a test follows: those it names, and those that set them off.
-fn relevant(pack: &Pack, chain: &[&Test]) -> Vec<RuleRef> {
+pub fn relevant(pack: &Pack, chain: &[&Test]) -> Vec<RuleRef> {
     let mut rules: Vec<RuleRef> = Vec::new();
     let subject = |s: &Subject| match s {
         Subject::Trigger(i) => Some(RuleRef::Trigger(*i)),
@@ -147,7 +186,7 @@ fn relevant(pack: &Pack, chain: &[&Test]) -> Vec<RuleRef> {
         rules.extend(match action {
             Action::Expect(Expectation::Value { subject: s, .. })
             | Action::Expect(Expectation::Party { about: s, .. }) => subject(s),
-            Action::Expect(Expectation::Fired { rule, .. }) => Some(named(*rule)),
+            Action::Expect(Expectation::Fired { rule, .. } | Expectation::Act { rule, .. }) => Some(named(*rule)),
             Action::Reply(reply) => Some(named(reply.rule)),
             _ => None,
         });
@@ -193,11 +232,18 @@ impl<'a> Course<'a> {
             due: HashMap::new(),
             dirty: true,
             failures: Vec::new(),
+            trace: None,
         }
     }
 
     fn fail(&mut self, span: Span, message: impl Into<String>) {
-        self.failures.push(Failure { span, message: message.into() });
+        self.failures.push(Failure { span, message: message.into(), table: None });
+    }
+
+    fn note(&self, point: Point) {
+        if let Some(trace) = self.trace {
+            trace.note(point);
+        }
     }
 
     /// The moment of the test; without one it begins at the first instant of 2026.
@@ -479,7 +525,7 @@ impl<'a> Course<'a> {
         let overrides = self.overrides.clone();
         let pack = self.pack;
         let param = move |id: ParamId| overrides.get(&id).cloned().unwrap_or_else(|| pack.param(id).clone());
-        let judge = Judge::new(pack, &taken.plan, &taken.readings, &param);
+        let judge = Judge::new(pack, &taken.plan, &taken.readings, &param).traced(self.trace);
         let calendar = &pack.settings.calendar;
         let mut fires: VecDeque<RuleKey> = VecDeque::new();
         for rule in rules.iter().copied() {
@@ -532,6 +578,9 @@ impl<'a> Course<'a> {
         (after, intents): (Memory, Vec<Intent>),
         fires: &mut VecDeque<RuleKey>,
     ) {
+        if self.trace.is_some() {
+            self.trace_moves(of.0, trigger, &after, &intents);
+        }
         self.memory.insert(of.clone(), after);
         for intent in intents {
             if let (IntentKind::Step, Some(step)) = (&intent.kind, intent.step)
@@ -543,6 +592,42 @@ impl<'a> Course<'a> {
                 fires.push_back((target, if of_portfolio { Arc::new([]) } else { of.1.clone() }));
             }
             self.log.push((of.clone(), intent));
+        }
+    }
+
+    fn trace_moves(&self, rule: RuleRef, trigger: &Trigger, after: &Memory, intents: &[Intent]) {
+        let note = |move_: Move| self.note(Point::Move(rule, move_));
+        match after.state {
+            State::Pending { .. } => note(Move::Pending),
+            State::Cooling { .. } => note(Move::Cooling),
+            _ => {}
+        }
+        for Intent { step, kind } in intents {
+            match (kind, step) {
+                (IntentKind::Fired { iteration }, _) if *iteration > 1 => note(Move::Again),
+                (IntentKind::Step | IntentKind::Listed | IntentKind::ApprovedByRule, Some(step)) => {
+                    note(Move::Step(*step));
+                }
+                (IntentKind::Ask { .. }, Some(step)) => note(Move::Step(*step)),
+                (IntentKind::Approved, Some(step)) => {
+                    note(Move::Yes(*step));
+                    for (_, reply) in after.firing().map_or(&[][..], |f| &f.answers) {
+                        if let Reply::Chose(word) = reply {
+                            note(Move::Chose(*step, word.clone()));
+                        }
+                    }
+                }
+                (IntentKind::Refused, Some(step)) => note(Move::No(*step)),
+                (IntentKind::Escalate { .. } | IntentKind::TimedOut, Some(step)) => note(Move::Silence(*step)),
+                (IntentKind::Exhausted { .. }, _) => note(Move::Exhausted),
+                (IntentKind::Cleared, _) => note(Move::Cleared),
+                (IntentKind::Ended(word), _) => {
+                    if let Some(i) = trigger.ends.iter().position(|e| e.word == *word) {
+                        note(Move::Ended(i));
+                    }
+                }
+                _ => {}
+            }
         }
     }
 
@@ -565,14 +650,20 @@ impl<'a> Course<'a> {
             Tri::No => Known::No,
             Tri::Unknown(_) => Known::Unknown,
         };
-        let condition = |e: &Expr<Checked>| plain(answered(e, &said, &|e| judge.condition(e, &rows, MomentId::NOW)));
+        let weigh = |e: &Expr<Checked>| answered(e, &said, self.trace, &|e| judge.condition(e, &rows, MomentId::NOW));
+        let condition = |e: &Expr<Checked>| plain(weigh(e));
         let stage = trigger.stage.as_ref();
         let runs = stage.is_none_or(|s| judge.stage_runs(s));
         let of_stage = stage.and_then(|s| self.pack.stages.iter().find(|x| x.number == *s)).and_then(|s| s.mode);
-        let mut judged = Judged::new(
-            if present { plain(judge.held(&trigger.when, trigger, &rows)) } else { Known::No },
-            trigger.mode.or(of_stage).unwrap_or(Mode::Assisted),
-        );
+        let when = if present { judge.held(&trigger.when, trigger, &rows) } else { Tri::No };
+        if let Some(trace) = self.trace.filter(|_| present && runs) {
+            match &when {
+                Tri::Yes => trace.verdict(rule, Outcome::Fires, None),
+                Tri::No => trace.verdict(rule, Outcome::Clear, None),
+                Tri::Unknown(why) => trace.verdict(rule, Outcome::Unknown, Some(why.reason)),
+            }
+        }
+        let mut judged = Judged::new(plain(when), trigger.mode.or(of_stage).unwrap_or(Mode::Assisted));
         if present {
             judged.clear = trigger.clear.as_ref().map(|c| plain(judge.held(c, trigger, &rows)));
             judged.unless = trigger.unless.as_ref().map(condition);
@@ -602,8 +693,8 @@ impl<'a> Course<'a> {
             _ => None,
         });
         let all: Vec<(usize, u32)> = asks.collect();
-        let (_, decision) = all.iter().find(|(i, _)| *i >= from).or_else(|| all.first())?;
-        let decision = self.pack.decisions.get(*decision as usize)?;
+        let (_, index) = *all.iter().find(|(i, _)| *i >= from).or_else(|| all.first())?;
+        let decision = self.pack.decisions.get(index as usize)?;
         let told = |e: &Expr<Checked>| {
             // A line that speaks of params alone can be told; one that asks the proposal cannot.
             let mut params = true;
@@ -612,12 +703,18 @@ impl<'a> Course<'a> {
             });
             params.then(|| crate::lang::check::params_hold(e, &|id| Some(self.param(id))))
         };
-        decision.lines.iter().find_map(|line| match (&line.who, line.when.as_ref().map(told)) {
-            (_, Some(Some(false))) => None,
-            (Who::Roles(roles), _) => Some(Decider::Roles(roles.clone())),
-            (Who::ByItself, None | Some(Some(true))) => Some(Decider::ByItself),
-            (Who::ByItself, Some(None)) => None,
-        })
+        let (line, decider) =
+            (0..).zip(&decision.lines).find_map(|(i, line)| match (&line.who, line.when.as_ref().map(told)) {
+                (_, Some(Some(false))) => None,
+                (Who::Roles(roles), _) => Some((i, Decider::Roles(roles.clone()))),
+                (Who::ByItself, None | Some(Some(true))) => Some((i, Decider::ByItself)),
+                (Who::ByItself, Some(None)) => None,
+            })?;
+        // Before it fires nobody decides anything.
+        if memory.and_then(Memory::firing).is_some() {
+            self.note(Point::Decided(index, line));
+        }
+        Some(decider)
     }
 
     /// The next moment at which a rule is to be judged by its own pace.
@@ -655,7 +752,15 @@ impl<'a> Course<'a> {
                     Subject::Gate(id) => self.verdict(RuleRef::Gate(id.0), key.as_ref())?,
                     Subject::Contract(id) => self.verdict(RuleRef::Contract(id.0), key.as_ref())?,
                 };
-                self.compare(span, &found, expected, because.as_deref());
+                let before = self.failures.len();
+                let wanted = self.compare(span, &found, expected, because.as_deref());
+                // The other keys are only looked up where somebody will read them.
+                if self.failures.len() > before {
+                    let table = self.beside(*subject, key.as_ref(), &wanted)?;
+                    if let Some(failure) = self.failures.last_mut() {
+                        failure.table = table;
+                    }
+                }
             }
             Expectation::Fired { rule, times, key } => {
                 let rule = named(*rule);
@@ -675,6 +780,9 @@ impl<'a> Course<'a> {
             }
             Expectation::Party { roles, told, not, about, key } => {
                 self.expect_party(span, roles, *told, *not, *about, key.as_ref())
+            }
+            Expectation::Act { rule, steps, not, key } => {
+                self.expect_act(span, named(*rule), steps, *not, key.as_ref());
             }
             Expectation::EqualsBaseline(contract) => {
                 let contract = self.pack.contract(*contract);
@@ -728,13 +836,30 @@ impl<'a> Course<'a> {
         let reason = if needs_reason { self.reason(rule, &key)? } else { String::new() };
         if !fine {
             let wanted = wanted_words(expected);
-            self.fail(span, format!("{name} is {word}{}, not {wanted}: {reason}", for_key(&key)));
+            let message = format!("{name} is {word}{}, not {wanted}: {reason}", for_key(&key));
+            let table = trigger.grain.map(|grain| self.states(rule, grain, &key, &wanted, now));
+            self.failures.push(Failure { span, message, table });
         } else if let Some(words) = because
             && !reason.contains(words)
         {
             self.fail(span, format!("the reason does not say \"{words}\": {reason}"));
         }
         Ok(())
+    }
+
+    /// How a rule stands for every key.
+    fn states(&self, rule: RuleRef, grain: Relation, key: &Key, wanted: &str, now: Timestamp) -> Comparison {
+        let mut rows = Vec::new();
+        let mut wrong = None;
+        for ((_, k), memory) in self.memory.iter().filter(|((r, _), _)| *r == rule) {
+            if k == key {
+                wrong = Some(rows.len());
+            }
+            let wanted = if k == key { wanted.to_owned() } else { String::new() };
+            rows.push(vec![crate::engine::judge::key_words(k), wanted, memory.word(now).to_owned()]);
+        }
+        let heading = vec![self.pack.row_word(grain).to_owned(), "expected".to_owned(), "found".to_owned()];
+        Comparison { heading, rows, wrong }
     }
 
     /// What the judge says of a rule and key at present.
@@ -746,7 +871,7 @@ impl<'a> Course<'a> {
     fn verdict_of(&self, rule: RuleRef, key: Option<&Key>) -> Result<Option<Verdict>, StoreError> {
         let taken = self.take(&[rule], &[])?;
         let param = |id: ParamId| self.param(id);
-        let judge = Judge::new(self.pack, &taken.plan, &taken.readings, &param);
+        let judge = Judge::new(self.pack, &taken.plan, &taken.readings, &param).traced(self.trace);
         let all = judge.verdicts(rule);
         Ok(all.into_iter().find(|v| {
             key.is_none_or(|k| v.key.len() == k.len() && v.key.iter().zip(k.iter()).all(|((_, a), b)| a == b))
@@ -785,7 +910,7 @@ impl<'a> Course<'a> {
     fn metric(&self, id: MetricId, key: Option<&KeyText>) -> Result<Found, StoreError> {
         let taken = self.take(&[], &[id])?;
         let param = |id: ParamId| self.param(id);
-        let judge = Judge::new(self.pack, &taken.plan, &taken.readings, &param);
+        let judge = Judge::new(self.pack, &taken.plan, &taken.readings, &param).traced(self.trace);
         let metric = self.pack.metric(id);
         let name = metric.name.to_string();
         let none = |reason: String| Found {
@@ -827,7 +952,61 @@ impl<'a> Course<'a> {
         })
     }
 
-    fn compare(&mut self, span: Span, found: &Found, expected: &Expected, because: Option<&str>) {
+    /// Every key of what an expectation speaks of, with what is found for it.
+    fn beside(&self, subject: Subject, key: Option<&KeyText>, wanted: &str) -> Result<Option<Comparison>, StoreError> {
+        let grain = match subject {
+            Subject::Metric(id) => self.pack.metric(id).grain,
+            Subject::Threshold(id) => self.pack.metric(self.pack.threshold(id).metric).grain,
+            _ => None,
+        };
+        let (Some(grain), Some(key)) = (grain, key) else { return Ok(None) };
+        let (rules, metrics) = match subject {
+            Subject::Threshold(id) => (vec![RuleRef::Threshold(id.0)], Vec::new()),
+            Subject::Metric(id) => (Vec::new(), vec![id]),
+            _ => return Ok(None),
+        };
+        let taken = self.take(&rules, &metrics)?;
+        let param = |id: ParamId| self.param(id);
+        let judge = Judge::new(self.pack, &taken.plan, &taken.readings, &param);
+        let wanted_key = normal(grain, key);
+        let mut rows: Vec<(Key, String, String)> = Vec::new();
+        match subject {
+            Subject::Metric(id) => {
+                let ty = &self.pack.metric(id).ty;
+                for number in judge.keys(grain, MomentId::NOW).unwrap_or_default() {
+                    let (shown, why) = match judge.metric(id, MomentId::NOW, Some(number)).value {
+                        Ok(Some(value)) => (value.show(ty), String::new()),
+                        Ok(None) => ("missing".to_owned(), String::new()),
+                        Err(why) => ("unknown".to_owned(), why.text.clone()),
+                    };
+                    rows.push((judge.key(grain, number), shown, why));
+                }
+            }
+            _ => {
+                for verdict in rules.iter().flat_map(|rule| judge.verdicts(*rule)) {
+                    let key: Key = verdict.key.iter().map(|(_, part)| part.clone()).collect();
+                    rows.push((key, verdict.outcome.word().to_owned(), verdict.reason));
+                }
+            }
+        }
+        if !rows.iter().any(|(key, ..)| *key == wanted_key) {
+            rows.push((wanted_key.clone(), "not there".to_owned(), String::new()));
+        }
+        let wrong = rows.iter().position(|(key, ..)| *key == wanted_key);
+        let rows = rows
+            .into_iter()
+            .map(|(key, found, why)| {
+                let wanted = if key == wanted_key { wanted.to_owned() } else { String::new() };
+                vec![crate::engine::judge::key_words(&key), wanted, found, why]
+            })
+            .collect();
+        let word = self.pack.row_word(grain).to_owned();
+        let heading = vec![word, "expected".to_owned(), "found".to_owned(), "because".to_owned()];
+        Ok(Some(Comparison { heading, rows, wrong }))
+    }
+
+    /// Compares, and says what was wanted.
+    fn compare(&mut self, span: Span, found: &Found, expected: &Expected, because: Option<&str>) -> String {
         let value = |compare: crate::lang::expr::Compare, wanted: &Value| {
             found.value.as_ref().is_some_and(|v| v.compare(wanted).is_some_and(|o| compare.holds(o)))
         };
@@ -845,16 +1024,16 @@ impl<'a> Course<'a> {
             Expected::Missing => found.word == "missing",
             Expected::Holds => found.word == Outcome::Holds.word(),
         };
+        let wanted = match expected {
+            Expected::Compare(compare, value) => {
+                let ty = if found.ty == Type::Text { &Type::Number } else { &found.ty };
+                let op = compare.words().trim_start_matches("is").trim();
+                format!("{op} {}", value.show(ty)).trim().to_owned()
+            }
+            Expected::Between(low, high) => format!("from {} to {}", low.show(&found.ty), high.show(&found.ty)),
+            other => wanted_words(other),
+        };
         if !fine {
-            let wanted = match expected {
-                Expected::Compare(compare, value) => {
-                    let ty = if found.ty == Type::Text { &Type::Number } else { &found.ty };
-                    let op = compare.words().trim_start_matches("is").trim();
-                    format!("{op} {}", value.show(ty)).trim().to_owned()
-                }
-                Expected::Between(low, high) => format!("from {} to {}", low.show(&found.ty), high.show(&found.ty)),
-                other => wanted_words(other),
-            };
             let why = if found.reason.is_empty() { String::new() } else { format!(": {}", found.reason) };
             self.fail(span, format!("{} is {}, {wanted} expected{why}", found.name, found.word));
         } else if let Some(words) = because
@@ -862,6 +1041,43 @@ impl<'a> Course<'a> {
         {
             self.fail(span, format!("the reason does not say \"{words}\": {}", found.reason));
         }
+        wanted
+    }
+
+    /// Whether a rule has carried out one of some steps.
+    fn expect_act(&mut self, span: Span, rule: RuleRef, steps: &[usize], not: bool, key: Option<&KeyText>) {
+        let Some(trigger) = core(self.pack, rule) else { return };
+        let wanted = key.and_then(|k| trigger.grain.map(|g| normal(g, k)));
+        let mut done = false;
+        let mut did: Vec<(&Key, usize)> = Vec::new();
+        for ((r, k), intent) in &self.log {
+            let (IntentKind::Step, Some(step)) = (&intent.kind, intent.step) else { continue };
+            if *r != rule {
+                continue;
+            }
+            done |= steps.contains(&step) && wanted.as_ref().is_none_or(|w| w == k);
+            did.push((k, step));
+        }
+        if done != not {
+            return;
+        }
+        let whom = wanted.as_ref().map(for_key).unwrap_or_default();
+        let verb = steps.first().and_then(|s| trigger.steps.get(*s)).map_or("act", |s| s.kind.verb());
+        let message = match (not, did.is_empty()) {
+            (true, _) => format!("{} did carry out this `{verb}`{whom}", trigger.name),
+            (false, true) => format!("{} has carried out no step at all", trigger.name),
+            (false, false) => format!("{} has not carried out this `{verb}`{whom}", trigger.name),
+        };
+        let rows: Vec<Vec<String>> = did
+            .iter()
+            .map(|(key, step)| {
+                let what = trigger.steps.get(*step).map_or("", |s| s.kind.verb());
+                vec![crate::engine::judge::key_words(key), format!("step {}", step + 1), what.to_owned()]
+            })
+            .collect();
+        let heading = vec!["key".to_owned(), "step".to_owned(), "carried out".to_owned()];
+        let table = (!rows.is_empty()).then_some(Comparison { heading, rows, wrong: None });
+        self.failures.push(Failure { span, message, table });
     }
 
     fn expect_party(
@@ -987,11 +1203,16 @@ fn normal(relation: Relation, key: &KeyText) -> Key {
 }
 
 /// A condition in which answers are known; everything else is judged.
-fn answered(e: &Expr<Checked>, said: &[(Arc<str>, Reply)], judge: &dyn Fn(&Expr<Checked>) -> Tri) -> Tri {
-    match &e.kind {
-        ExprKind::Joint(Joint::And, all) => Tri::all(all.iter().map(|e| answered(e, said, judge))),
-        ExprKind::Joint(Joint::Or, all) => Tri::any(all.iter().map(|e| answered(e, said, judge))),
-        ExprKind::Not(e) => answered(e, said, judge).negate(),
+fn answered(
+    e: &Expr<Checked>,
+    said: &[(Arc<str>, Reply)],
+    trace: Option<&Trace>,
+    judge: &dyn Fn(&Expr<Checked>) -> Tri,
+) -> Tri {
+    let holds = match &e.kind {
+        ExprKind::Joint(Joint::And, all) => Tri::all(all.iter().map(|e| answered(e, said, trace, judge))),
+        ExprKind::Joint(Joint::Or, all) => Tri::any(all.iter().map(|e| answered(e, said, trace, judge))),
+        ExprKind::Not(e) => answered(e, said, trace, judge).negate(),
         ExprKind::Answered(who, answer) => {
             let gave = |role: &Arc<str>, reply: &Reply| match answer {
                 Answer::Approved => *reply == Reply::Yes,
@@ -1000,8 +1221,12 @@ fn answered(e: &Expr<Checked>, said: &[(Arc<str>, Reply)], judge: &dyn Fn(&Expr<
             } && who.iter().any(|w| w.text == *role);
             Tri::from_bool(who.iter().all(|w| said.iter().any(|(role, reply)| *role == w.text && gave(role, reply))))
         }
-        _ => judge(e),
+        _ => return judge(e),
+    };
+    if let Some(trace) = trace {
+        trace.note(Point::Part(e.span, Truth::of(&holds)));
     }
+    holds
 }
 
 /// The next moment after `now` at which a pace asks for a verdict; nothing for rules judged on change.

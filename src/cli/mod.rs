@@ -9,6 +9,8 @@ mod init;
 mod manual;
 mod migrate;
 mod output;
+mod progress;
+mod quality;
 mod run;
 mod set;
 mod show;

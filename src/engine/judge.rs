@@ -8,6 +8,7 @@ use std::sync::Arc;
 use jiff::Timestamp;
 
 use super::reading::{Cell, Groups, Key, Raw, Readings, Reason, Table, Tri, Why};
+use super::trace::{Point, Trace, Truth};
 use super::window;
 use crate::lang::check::{NoValue, arithmetic};
 use crate::lang::expr::{
@@ -175,6 +176,7 @@ pub struct Judge<'a> {
     plan: &'a Plan,
     readings: &'a Readings,
     param: &'a dyn Fn(ParamId) -> Value,
+    trace: Option<&'a Trace>,
     metrics: RefCell<HashMap<(MetricId, MomentId, u32), Reading>>,
     indexes: RefCell<Indexes>,
     fresh: RefCell<Staleness>,
@@ -196,10 +198,16 @@ impl<'a> Judge<'a> {
             plan,
             readings,
             param,
+            trace: None,
             metrics: RefCell::default(),
             indexes: RefCell::default(),
             fresh: RefCell::default(),
         }
+    }
+
+    /// The same, writing down what it reaches.
+    pub fn traced(self, trace: Option<&'a Trace>) -> Judge<'a> {
+        Judge { trace, ..self }
     }
 
     fn instant(&self, moment: MomentId) -> Result<Instant, Arc<Why>> {
@@ -379,17 +387,25 @@ impl<'a> Judge<'a> {
             Definition::Formula(e) => self.settle(self.value(e, &rows, moment), e),
             Definition::Cases(cases) => {
                 let mut since = None;
-                for (value, when) in cases {
+                for (i, (value, when)) in cases.iter().enumerate() {
                     let holds = when.as_ref().map_or(Tri::Yes, |w| self.condition(w, &rows, moment));
                     since = older(since, when.as_ref().and_then(|w| self.age_of(w, &rows, moment)));
                     match holds {
                         Tri::Yes => {
+                            if let Some(trace) = self.trace {
+                                trace.note(Point::Case(id, i));
+                            }
                             let mut reading = self.settle(self.value(value, &rows, moment), value);
                             reading.since = older(reading.since, since);
                             return reading;
                         }
                         Tri::No => {}
-                        Tri::Unknown(why) => return Reading::unknown(why),
+                        Tri::Unknown(why) => {
+                            if let Some(trace) = self.trace {
+                                trace.note(Point::BlindCases(id, why.reason));
+                            }
+                            return Reading::unknown(why);
+                        }
                     }
                 }
                 Reading::unknown(Why::new(Reason::NoRows, format!("no case of `{}` holds", metric.name)))
@@ -1405,6 +1421,14 @@ impl<'a> Judge<'a> {
 
     /// Whether a condition holds in the scope of rows, the innermost first.
     pub fn condition(&self, e: &Expr<Checked>, rows: &[Row], moment: MomentId) -> Tri {
+        let holds = self.weigh(e, rows, moment);
+        if let Some(trace) = self.trace {
+            trace.note(Point::Part(e.span, Truth::of(&holds)));
+        }
+        holds
+    }
+
+    fn weigh(&self, e: &Expr<Checked>, rows: &[Row], moment: MomentId) -> Tri {
         match &e.kind {
             ExprKind::Joint(Joint::And, all) => Tri::all(all.iter().map(|e| self.condition(e, rows, moment))),
             ExprKind::Joint(Joint::Or, all) => Tri::any(all.iter().map(|e| self.condition(e, rows, moment))),
@@ -1679,6 +1703,15 @@ impl<'a> Judge<'a> {
     }
 
     fn threshold_outcome(&self, id: ThresholdId, key: Option<u32>) -> (Outcome, Reading) {
+        let (outcome, reading) = self.weigh_threshold(id, key);
+        if let Some(trace) = self.trace {
+            let why = reading.value.as_ref().err().map(|why| why.reason);
+            trace.verdict(RuleRef::Threshold(id.0), outcome, why);
+        }
+        (outcome, reading)
+    }
+
+    fn weigh_threshold(&self, id: ThresholdId, key: Option<u32>) -> (Outcome, Reading) {
         let threshold = self.pack.threshold(id);
         let moment = self.at(&cadence_moment(threshold.cadence));
         let grain = self.pack.metric(threshold.metric).grain;
@@ -1884,6 +1917,14 @@ impl<'a> Judge<'a> {
 
     /// The verdict of a gate.
     fn gate(&self, index: usize) -> Verdict {
+        let verdict = self.gate_verdict(index);
+        if let Some(trace) = self.trace {
+            trace.verdict(RuleRef::Gate(index as u32), verdict.outcome, Some(verdict.code));
+        }
+        verdict
+    }
+
+    fn gate_verdict(&self, index: usize) -> Verdict {
         let gate = &self.pack.gates[index];
         let lines: Vec<(Tri, &Expr<Checked>)> =
             gate.lines.iter().map(|l| (self.condition(l, &[], MomentId::NOW), l)).collect();
@@ -2051,6 +2092,14 @@ impl<'a> Judge<'a> {
 
     /// The verdict of a contract.
     fn contract(&self, id: ContractId) -> Verdict {
+        let verdict = self.contract_verdict(id);
+        if let Some(trace) = self.trace {
+            trace.verdict(RuleRef::Contract(id.0), verdict.outcome, Some(verdict.code));
+        }
+        verdict
+    }
+
+    fn contract_verdict(&self, id: ContractId) -> Verdict {
         let contract = self.pack.contract(id);
         let mut verdict = self.blind(
             &contract.name,

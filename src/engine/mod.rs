@@ -4,4 +4,5 @@ pub mod decide;
 pub mod judge;
 pub mod memory;
 pub mod reading;
+pub mod trace;
 pub mod window;

@@ -120,7 +120,91 @@ impl Written {
     }
 }
 
+/// A step as a test speaks of it: the verb and what it is done with.
+#[derive(Debug, Clone)]
+pub(crate) struct Act {
+    /// Where it stands.
+    pub(crate) span: Span,
+    verb: &'static str,
+    names: Vec<Word>,
+    roles: Vec<Word>,
+}
+
+impl Act {
+    /// Whether a step does it. Of those it is sent to, the step must name all.
+    pub(crate) fn is_done_by(&self, step: &Written) -> bool {
+        let Some((verb, names, people)) = step.parts() else { return false };
+        verb == self.verb
+            && names.len() == self.names.len()
+            && names.iter().zip(&self.names).all(|(a, b)| a.text == b.text)
+            && self.roles.iter().all(|r| people.iter().any(|p| p.role.text == r.text))
+    }
+}
+
+impl Written {
+    /// The verb, what it is done with and who gets it; nothing for what people are told or asked.
+    fn parts(&self) -> Option<(&'static str, Vec<&Word>, &[WrittenPerson])> {
+        let nobody: &[WrittenPerson] = &[];
+        Some(match &self.kind {
+            WrittenKind::Record(noun, _) => ("record", vec![noun], nobody),
+            WrittenKind::Set(set) => ("set", vec![&set.column, &set.contract], nobody),
+            WrittenKind::Propose(_, noun) => ("propose", vec![noun], nobody),
+            WrittenKind::Apply(noun) => ("apply", vec![noun], nobody),
+            WrittenKind::Undo(noun) => ("undo", vec![noun], nobody),
+            WrittenKind::Restore(contract, _) => ("restore", vec![contract], nobody),
+            WrittenKind::Verify(contract, _) => ("verify", vec![contract], nobody),
+            WrittenKind::Send(report, people) => ("send", vec![report], people),
+            WrittenKind::Fire(trigger) => ("fire", vec![trigger], nobody),
+            WrittenKind::Enter(stage) => ("enter", vec![stage], nobody),
+            WrittenKind::Publish(_, what, tool) => ("publish", vec![what, tool], nobody),
+            WrittenKind::Tell(_) | WrittenKind::Ask(_) => return None,
+        })
+    }
+
+    /// The words by which a test speaks of it, without `to`.
+    pub(crate) fn as_act(&self) -> Option<String> {
+        let (verb, names, people) = self.parts()?;
+        let roles: Vec<&str> = people.iter().map(|p| &*p.role.text).collect();
+        Some(match (verb, &names[..]) {
+            ("record" | "propose", [noun, ..]) => format!("{verb} {}", crate::value::with_article(&noun.text)),
+            ("apply" | "undo", [noun, ..]) => format!("{verb} the {noun}"),
+            ("set", [column, contract]) => format!("set {column} in {contract}"),
+            ("send", [report, ..]) => format!("send {report} to {}", listed(&roles, "and")),
+            ("enter", [stage, ..]) => format!("enter stage {stage}"),
+            ("publish", [what, tool]) => match &self.kind {
+                WrittenKind::Publish(true, ..) => format!("publish the {what} to {tool}"),
+                _ => format!("publish {what} to {tool}"),
+            },
+            (verb, names) => format!("{verb} {}", names.iter().map(|n| &*n.text).collect::<Vec<_>>().join(" ")),
+        })
+    }
+}
+
 // ── parse ──
+
+/// Parses what a test expects a rule to do.
+pub(crate) fn act(node: &Node<'_>) -> Act {
+    let inner = node.child(Rule::act).map_or_else(|| node.clone(), |a| a.only());
+    let (verb, count) = match inner.rule() {
+        Rule::act_record => ("record", 1),
+        Rule::act_set => ("set", 2),
+        Rule::act_propose => ("propose", 1),
+        Rule::act_apply => ("apply", 1),
+        Rule::act_undo => ("undo", 1),
+        Rule::act_restore => ("restore", 1),
+        Rule::act_verify => ("verify", 1),
+        Rule::act_send => ("send", 1),
+        Rule::act_fire => ("fire", 1),
+        Rule::act_enter => ("enter", 0),
+        _ => ("publish", 2),
+    };
+    let mut names: Vec<Word> = (0..count).map(|i| inner.name(i)).collect();
+    if verb == "enter" {
+        names.push(inner.only_of(Rule::stage_number));
+    }
+    let roles = inner.child(Rule::names).map(|n| n.words()).unwrap_or_default();
+    Act { span: inner.span(), verb, names, roles }
+}
 
 /// Parses a `step` node.
 pub(crate) fn parse(node: &Node<'_>, afterwards: bool, faults: &mut Vec<Diagnostic>) -> Written {

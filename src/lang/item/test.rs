@@ -68,6 +68,7 @@ enum WrittenExpectation {
     Value { prefix: Option<Prefix>, name: Word, key: Option<KeyText>, relation: WrittenExpected, because: Option<Word> },
     Fired { name: Word, times: Option<u32>, key: Option<KeyText> },
     Party { roles: Vec<Word>, told: bool, not: bool, about: Word, key: Option<KeyText> },
+    Act { name: Word, not: bool, act: step::Act, key: Option<KeyText> },
     Baseline(Word),
 }
 
@@ -230,6 +231,12 @@ fn expectation(node: &Node<'_>, faults: &mut Vec<Diagnostic>) -> WrittenExpectat
             told: node.has(Rule::k_told),
             not: node.has(Rule::k_not),
             about: node.name(0),
+            key: for_key,
+        },
+        Rule::expect_act => WrittenExpectation::Act {
+            name: node.name(0),
+            not: node.has(Rule::k_not),
+            act: step::act(node),
             key: for_key,
         },
         _ => WrittenExpectation::Value {
@@ -395,6 +402,17 @@ pub enum Expectation {
         not: bool,
         /// About what.
         about: Subject,
+        /// For which key; any when there is none.
+        key: Option<KeyText>,
+    },
+    /// `expect RULE [not] to STEP`
+    Act {
+        /// The rule.
+        rule: RuleRef,
+        /// The steps that do it, as places among those of the rule.
+        steps: Vec<usize>,
+        /// It must not have happened.
+        not: bool,
         /// For which key; any when there is none.
         key: Option<KeyText>,
     },
@@ -963,6 +981,22 @@ fn check_expectation(cx: &mut Checker<'_>, written: &WrittenExpectation) -> Opti
             check_key(cx, grain, key.as_ref(), about, true)?;
             let roles = roles.iter().map(|r| r.text.clone()).collect();
             Some(Expectation::Party { roles, told: *told, not: *not, about: subject, key: key.clone() })
+        }
+        WrittenExpectation::Act { name, not, act, key } => {
+            let rule = rule_named(cx, name, false)?;
+            check_key(cx, grain_of_rule(cx, rule), key.as_ref(), name, true)?;
+            let all = steps_of_rule(cx, rule);
+            let steps: Vec<usize> = (0..all.len()).filter(|i| act.is_done_by(&all[*i])).collect();
+            if steps.is_empty() {
+                let verbs: Vec<String> = all.iter().filter_map(step::Written::as_act).collect();
+                let does = match verbs.is_empty() {
+                    true => format!("`{name}` has no step that acts"),
+                    false => format!("its steps are to {}", listed(&verbs, "and to")),
+                };
+                cx.report(Diagnostic::at(Code::TestSetup, act.span, format!("`{name}` has no such step")).help(does));
+                return None;
+            }
+            Some(Expectation::Act { rule, steps, not: *not, key: key.clone() })
         }
         WrittenExpectation::Value { prefix, name, key, relation, because } => {
             let subject = subject(cx, *prefix, name)?;
