@@ -132,26 +132,26 @@ codes! {
     TestOrphan = "0602", Error;
 
     /// a rule that can become impossible
-    NeverHolds = "0701", Warning;
+    NeverHolds = "0801", Warning;
     /// a rule that can become always true
-    AlwaysHolds = "0702", Warning;
+    AlwaysHolds = "0802", Warning;
     /// what is acceptable can become stricter than the target
-    BandsCanCross = "0703", Warning;
+    BandsCanCross = "0803", Warning;
     /// a rule that can clear while it holds
-    ClearsWhileHolding = "0704", Warning;
+    ClearsWhileHolding = "0804", Warning;
 
     /// a metric that nothing uses
-    UnusedMetric = "0801", Warning;
+    UnusedMetric = "0811", Warning;
     /// a param that nothing uses
-    UnusedParam = "0802", Warning;
+    UnusedParam = "0812", Warning;
     /// a contract that no rule reads
-    UnreadContract = "0803", Warning;
+    UnreadContract = "0813", Warning;
     /// a latest value that may be of any age
-    NoFreshness = "0804", Warning;
+    NoFreshness = "0814", Warning;
     /// a stage without a gate out of it
-    NoExitGate = "0805", Warning;
+    NoExitGate = "0815", Warning;
     /// a stage that nothing takes back
-    NoRollback = "0806", Warning;
+    NoRollback = "0816", Warning;
 
     /// parts of the rules that this version judges and plans but does not execute
     NotExecuted = "0901", Note;
