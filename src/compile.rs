@@ -7,6 +7,7 @@ use crate::lang::check::check;
 use crate::lang::item;
 use crate::lang::pack::Pack;
 use crate::lang::parse::parse;
+use crate::lang::waiver::{self, Today, Waived};
 use crate::settings::{self, Settings};
 use crate::source::Sources;
 
@@ -19,6 +20,8 @@ pub struct Compiled {
     pub pack: Option<Pack>,
     /// What was found, in source order.
     pub diagnostics: Vec<Diagnostic>,
+    /// What was found and somebody answers for.
+    pub waived: Vec<Waived>,
     /// The house.
     pub settings: Settings,
 }
@@ -36,19 +39,25 @@ impl Compiled {
 }
 
 /// Compiles the rule files under some paths. The house is the nearest `bylaws.toml` at or above the first of them,
-/// unless another file is named.
-pub fn compile(paths: &[PathBuf], config: Option<&Path>) -> Compiled {
+/// unless another file is named. The day is the one on which waivers are judged.
+pub fn compile(paths: &[PathBuf], config: Option<&Path>, today: Today) -> Compiled {
     let (mut sources, mut diagnostics) = Sources::load(paths);
     let file = config.map(Path::to_owned).or_else(|| paths.first().and_then(|p| settings::find(p)));
     let settings = match file {
         Some(file) => Settings::load(&file, &mut sources, &mut diagnostics),
         None => Settings::default(),
     };
-    finish(sources, diagnostics, settings)
+    finish(sources, diagnostics, settings, today)
 }
 
 /// Compiles rules that are already text: names and contents of the files, and the text of a `bylaws.toml`.
+/// No waiver has run out.
 pub fn compile_text(files: &[(&str, &str)], house: Option<&str>) -> Compiled {
+    compile_text_on(files, house, Today::Never)
+}
+
+/// Compiles rules that are already text, as of a day.
+pub fn compile_text_on(files: &[(&str, &str)], house: Option<&str>, today: Today) -> Compiled {
     let mut sources = Sources::default();
     let mut diagnostics = Vec::new();
     for (name, text) in files {
@@ -56,16 +65,18 @@ pub fn compile_text(files: &[(&str, &str)], house: Option<&str>) -> Compiled {
     }
     let settings = house
         .map_or_else(Settings::default, |t| Settings::parse(t, settings::FILE_NAME, &mut sources, &mut diagnostics));
-    finish(sources, diagnostics, settings)
+    finish(sources, diagnostics, settings, today)
 }
 
-fn finish(sources: Sources, mut diagnostics: Vec<Diagnostic>, settings: Settings) -> Compiled {
+fn finish(sources: Sources, mut diagnostics: Vec<Diagnostic>, settings: Settings, today: Today) -> Compiled {
     let (file, faults) = parse(&sources);
     diagnostics.extend(faults);
     let settings = item::settle(&file, settings, &mut diagnostics);
     let (pack, findings) = check(&file, &settings);
     diagnostics.extend(findings);
+    let waived = waiver::apply(&file.waivers, &settings, today, &mut diagnostics);
+    settings.weigh(&mut diagnostics);
     in_source_order(&mut diagnostics);
     let refused = diagnostics.iter().any(|d| d.severity() == Severity::Error);
-    Compiled { sources, pack: pack.filter(|_| !refused), diagnostics, settings }
+    Compiled { sources, pack: pack.filter(|_| !refused), diagnostics, waived, settings }
 }

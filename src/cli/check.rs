@@ -85,6 +85,10 @@ fn human(compiled: &Compiled, out: &mut Out) -> Result<(), Fault> {
             rest.iter().map(|(code, n)| format!("{n} × {} {}", code.as_str(), code.summary())).collect();
         out.error(&format!("and {} more: {}\n", compiled.diagnostics.len() - SHOWN, counts.join(", ")))?;
     }
+    // How to learn more is said once, for the first of those that were shown.
+    if let Some(first) = compiled.diagnostics.first() {
+        out.error(&format!("`bylaws explain {}` says more\n", first.code.as_str()))?;
+    }
     if compiled.is_refused() {
         let (errors, warnings) = (compiled.count(Severity::Error), compiled.count(Severity::Warning));
         let warned = if warnings > 0 { format!(", {}", counted(warnings, "warning")) } else { String::new() };

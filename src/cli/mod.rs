@@ -4,6 +4,7 @@ mod baseline;
 mod board;
 mod check;
 mod demo;
+mod explain;
 mod init;
 mod migrate;
 mod output;
@@ -20,6 +21,7 @@ use jiff::Timestamp;
 use self::output::Out;
 use crate::compile::{Compiled, compile};
 use crate::lang::pack::Pack;
+use crate::lang::waiver::Today;
 use crate::settings::{self, Settings};
 use crate::source::Sources;
 use crate::store::{Access, Store};
@@ -74,6 +76,10 @@ enum Command {
     ///
     /// Each test gets a database of its own, filled with its `given` tables, and a clock that only its lines move.
     Test(test::Options),
+    /// Say what a code means, why it matters and what to write instead
+    ///
+    /// Exit 2 when there is no such code.
+    Explain(explain::Options),
     /// Show a rule or metric: its text, what it reads, how it is computed
     Show(show::Options),
     /// Judge the portfolio once and print the board; nothing is written
@@ -166,6 +172,7 @@ fn run_command() -> ExitCode {
     let done = match cli.command {
         Command::Check(options) => check::run(&options, &mut out),
         Command::Test(options) => test::run(&options, &mut out),
+        Command::Explain(options) => explain::run(&options, &mut out),
         Command::Show(options) => show::run(&options, &mut out),
         Command::Run(options) => run::run(&options, &mut out),
         Command::Migrate(options) => migrate::run(&options, &mut out),
@@ -208,7 +215,12 @@ impl PackArgs {
     }
 
     fn compile(&self) -> Compiled {
-        compile(&self.resolved(), self.config.as_deref())
+        self.compile_on(Today::At(now()))
+    }
+
+    /// The pack, its waivers judged as of a day.
+    fn compile_on(&self, today: Today) -> Compiled {
+        compile(&self.resolved(), self.config.as_deref(), today)
     }
 
     /// The pack, or its faults on the screen and the exit code for them.

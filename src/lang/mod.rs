@@ -10,3 +10,4 @@ pub mod parse;
 pub mod print;
 mod repair;
 pub mod syntax;
+pub mod waiver;

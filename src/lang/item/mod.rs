@@ -185,6 +185,8 @@ pub struct File {
     pub calendars: Vec<calendar::Written>,
     /// `test`
     pub tests: Vec<test::Written>,
+    /// `waive …` lines, wherever they stand
+    pub waivers: Vec<super::waiver::Waiver>,
 }
 
 /// The house with what the pack itself says of people and time.
