@@ -2,9 +2,11 @@
 
 mod baseline;
 mod board;
+mod changed;
 mod check;
 mod demo;
 mod explain;
+mod formats;
 mod init;
 mod migrate;
 mod output;
@@ -72,6 +74,11 @@ enum Command {
     /// order. Exit 0 without errors (warnings may stand), 1 with errors, 2 when a path cannot be read.
     #[command(visible_alias = "validate")]
     Check(check::Options),
+    /// Show only the lints of the rules, with the levels of bylaws.toml
+    ///
+    /// `[lints] B0407 = "off"` (or "note", "warn", "deny") says how much the house minds one; a line
+    /// `waive B0407 until 2027-01-31 by chairman because "…"` in a block answers for one until a day.
+    Lint(check::Options),
     /// Run the tests that stand in the rules
     ///
     /// Each test gets a database of its own, filled with its `given` tables, and a clock that only its lines move.
@@ -171,6 +178,7 @@ fn run_command() -> ExitCode {
     let mut out = Out::new(cli.color);
     let done = match cli.command {
         Command::Check(options) => check::run(&options, &mut out),
+        Command::Lint(options) => check::lint(&options, &mut out),
         Command::Test(options) => test::run(&options, &mut out),
         Command::Explain(options) => explain::run(&options, &mut out),
         Command::Show(options) => show::run(&options, &mut out),
@@ -225,11 +233,16 @@ impl PackArgs {
 
     /// The pack, or its faults on the screen and the exit code for them.
     fn pack(&self, out: &mut Out) -> Result<(Compiled, Pack), ExitCode> {
+        self.pack_or(out, formats::Report::Human)
+    }
+
+    /// The pack, or its faults in a form and the exit code for them.
+    fn pack_or(&self, out: &mut Out, format: formats::Report) -> Result<(Compiled, Pack), ExitCode> {
         let mut compiled = self.compile();
         match compiled.pack.take() {
             Some(pack) => Ok((compiled, pack)),
             None => {
-                let code = check::report(&compiled, out, Format::Human, false);
+                let code = check::refuse(&compiled, out, format);
                 Err(code.unwrap_or_else(|_| world()))
             }
         }

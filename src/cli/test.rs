@@ -5,8 +5,9 @@ use std::time::Instant;
 use clap::Args;
 use serde_json::json;
 
+use super::formats::{self, Paths, Report};
 use super::output::{DIM, GREEN, Out, RED};
-use super::{Done, FINE, Fault, Format, PackArgs, findings};
+use super::{Done, FINE, Fault, PackArgs, findings, now};
 use crate::scenario;
 
 #[derive(Debug, Args)]
@@ -17,15 +18,15 @@ pub(super) struct Options {
     #[arg(long, value_name = "TEXT")]
     filter: Option<String>,
     /// How results are written
-    #[arg(long, value_enum, default_value_t = Format::Human)]
-    format: Format,
+    #[arg(long, value_enum, default_value_t = Report::Human)]
+    format: Report,
     /// Name every test, not only those that fail
     #[arg(long, short)]
     verbose: bool,
 }
 
 pub(super) fn run(options: &Options, out: &mut Out) -> Done {
-    let (compiled, pack) = match options.pack.pack(out) {
+    let (compiled, pack) = match options.pack.pack_or(out, options.format) {
         Ok(found) => found,
         Err(code) => return Ok(code),
     };
@@ -43,9 +44,13 @@ pub(super) fn run(options: &Options, out: &mut Out) -> Done {
     let started = Instant::now();
     let mut bench = scenario::Bench::new(&pack)?;
     let (mut passed, mut failed) = (0usize, 0usize);
+    let mut report =
+        formats::TestReport::new(&compiled.sources, Paths::new(&compiled.sources, &compiled.settings), now());
     for i in chosen {
         let test = &pack.tests[i];
+        let began = Instant::now();
         let failures = scenario::run(&pack, &mut bench, i)?;
+        let seconds = began.elapsed().as_secs_f64();
         let place = |span: crate::source::Span| {
             let file = compiled.sources.file(span.file);
             let (line, column) = file.position(span.start);
@@ -57,7 +62,11 @@ pub(super) fn run(options: &Options, out: &mut Out) -> Done {
             failed += 1;
         }
         match options.format {
-            Format::Json => {
+            Report::Sarif | Report::Junit | Report::Github => {
+                let places = failures.iter().map(|f| (f.span, f.message.clone())).collect();
+                report.add(&test.title, test.span, seconds, places);
+            }
+            Report::Json => {
                 let (file, line, _) = place(test.span);
                 let list: Vec<_> = failures
                     .iter()
@@ -69,7 +78,7 @@ pub(super) fn run(options: &Options, out: &mut Out) -> Done {
                 let verdict = if failures.is_empty() { "passed" } else { "failed" };
                 out.line(json!({"v": 1, "test": &*test.title, "result": verdict, "file": file, "line": line, "failures": list}).to_string())?;
             }
-            Format::Human => {
+            Report::Human => {
                 if !failures.is_empty() {
                     out.line(format!("{} {}", out.paint(RED, "✗"), test.title))?;
                     for failure in &failures {
@@ -85,7 +94,10 @@ pub(super) fn run(options: &Options, out: &mut Out) -> Done {
             }
         }
     }
-    if options.format == Format::Human {
+    if let Some(text) = report.written(options.format) {
+        out.text(&text)?;
+    }
+    if options.format == Report::Human {
         let mark = if failed == 0 { out.paint(GREEN, "ok") } else { out.paint(RED, "failed") };
         out.line(format!("{mark}: {passed} passed, {failed} failed in {:.1} s", started.elapsed().as_secs_f64()))?;
     }
