@@ -8,6 +8,7 @@ use std::hint::black_box;
 use std::path::PathBuf;
 
 use bylaws::compile::{compile, compile_text};
+use bylaws::lang::waiver::Today;
 use criterion::{BenchmarkId, Criterion, Throughput};
 
 /// A pack of so many items: contracts of the data, and then a param, a metric, a threshold and a trigger by turns, each
@@ -59,7 +60,7 @@ fn main() {
         });
     }
     let shipped = [PathBuf::from("rules"), PathBuf::from("tests/rules")];
-    group.bench_function("shipped", |b| b.iter(|| compile(black_box(&shipped), None)));
+    group.bench_function("shipped", |b| b.iter(|| compile(black_box(&shipped), None, Today::Never)));
     group.finish();
     criterion.final_summary();
 }

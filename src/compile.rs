@@ -8,6 +8,7 @@ use crate::lang::item;
 use crate::lang::lint::lint;
 use crate::lang::pack::Pack;
 use crate::lang::parse::parse;
+use crate::lang::waiver::{self, Today, Waived};
 use crate::settings::{self, Settings};
 use crate::source::Sources;
 
@@ -20,6 +21,8 @@ pub struct Compiled {
     pub pack: Option<Pack>,
     /// What was found, in source order.
     pub diagnostics: Vec<Diagnostic>,
+    /// What was found and somebody answers for.
+    pub waived: Vec<Waived>,
     /// The house.
     pub settings: Settings,
 }
@@ -37,19 +40,19 @@ impl Compiled {
 }
 
 /// Compiles the rule files under some paths. The house is the nearest `bylaws.toml` at or above the first of them,
-/// unless another file is named.
-pub fn compile(paths: &[PathBuf], config: Option<&Path>) -> Compiled {
-    compile_edited(paths, config, &[])
+/// unless another file is named. The day is the one on which waivers are judged.
+pub fn compile(paths: &[PathBuf], config: Option<&Path>, today: Today) -> Compiled {
+    compile_edited(paths, config, today, &[])
 }
 
 /// The same with some files as they would be after a change.
-pub fn compile_edited(paths: &[PathBuf], config: Option<&Path>, files: &[(PathBuf, String)]) -> Compiled {
+pub fn compile_edited(paths: &[PathBuf], config: Option<&Path>, today: Today, files: &[(PathBuf, String)]) -> Compiled {
     let (mut sources, mut diagnostics) = Sources::load(paths);
     for (path, text) in files {
         sources.replace(&path.display().to_string(), text.clone());
     }
     let settings = house(paths, config, &mut sources, &mut diagnostics);
-    finish(sources, diagnostics, settings)
+    finish(sources, diagnostics, settings, today)
 }
 
 fn house(
@@ -66,7 +69,13 @@ fn house(
 }
 
 /// Compiles rules that are already text: names and contents of the files, and the text of a `bylaws.toml`.
+/// No waiver has run out.
 pub fn compile_text(files: &[(&str, &str)], house: Option<&str>) -> Compiled {
+    compile_text_on(files, house, Today::Never)
+}
+
+/// Compiles rules that are already text, as of a day.
+pub fn compile_text_on(files: &[(&str, &str)], house: Option<&str>, today: Today) -> Compiled {
     let mut sources = Sources::default();
     let mut diagnostics = Vec::new();
     for (name, text) in files {
@@ -74,7 +83,7 @@ pub fn compile_text(files: &[(&str, &str)], house: Option<&str>) -> Compiled {
     }
     let settings = house
         .map_or_else(Settings::default, |t| Settings::parse(t, settings::FILE_NAME, &mut sources, &mut diagnostics));
-    finish(sources, diagnostics, settings)
+    finish(sources, diagnostics, settings, today)
 }
 
 /// Compiles rules that are already text in a house that is known.
@@ -83,21 +92,23 @@ pub fn compile_with(files: &[(&str, &str)], settings: Settings) -> Compiled {
     for (name, text) in files {
         sources.add(*name, (*text).to_owned());
     }
-    finish(sources, Vec::new(), settings)
+    finish(sources, Vec::new(), settings, Today::Never)
 }
 
-fn finish(sources: Sources, mut diagnostics: Vec<Diagnostic>, settings: Settings) -> Compiled {
+fn finish(sources: Sources, mut diagnostics: Vec<Diagnostic>, settings: Settings, today: Today) -> Compiled {
     let (file, faults) = parse(&sources);
     diagnostics.extend(faults);
     let settings = item::settle(&file, settings, &mut diagnostics);
     let (pack, findings) = check(&file, &settings);
     diagnostics.extend(findings);
     let refused = diagnostics.iter().any(|d| d.severity() == Severity::Error);
-    let pack = pack.filter(|_| !refused);
     // What is wrong comes first: a name that is misspelt makes another look unused.
-    if let Some(pack) = &pack {
+    if let Some(pack) = pack.as_ref().filter(|_| !refused) {
         diagnostics.extend(lint(pack, &sources));
     }
+    let waived = waiver::apply(&file.waivers, &settings, today, &mut diagnostics);
+    settings.weigh(&mut diagnostics);
     in_source_order(&mut diagnostics);
-    Compiled { sources, pack, diagnostics, settings }
+    let refused = diagnostics.iter().any(|d| d.severity() == Severity::Error);
+    Compiled { sources, pack: pack.filter(|_| !refused), diagnostics, waived, settings }
 }

@@ -27,6 +27,21 @@ macro_rules! codes {
                 match self { $(Code::$name => Severity::$severity,)+ }
             }
 
+            /// The page that explains it, in Markdown. A code without a page does not compile.
+            pub fn page(self) -> &'static str {
+                match self { $(Code::$name => include_str!(concat!("../docs/codes/B", $number, ".md")),)+ }
+            }
+
+            /// Whether it is a lint: the pack stands, and the house says how much it minds.
+            pub fn is_lint(self) -> bool {
+                self.severity() == Severity::Warning
+            }
+
+            /// The code of a name such as `B0201`.
+            pub fn parse(name: &str) -> Option<Code> {
+                Code::ALL.iter().copied().find(|c| c.as_str().eq_ignore_ascii_case(name))
+            }
+
             /// One line on what it stands for.
             pub fn summary(self) -> &'static str {
                 match self { $(Code::$name => concat!($($doc,)+).trim_ascii(),)+ }
@@ -42,6 +57,8 @@ codes! {
     NoRuleFiles = "0002", Error;
     /// bylaws.toml is wrong
     Settings = "0003", Error;
+    /// bylaws.toml says what nobody reads
+    UnknownSetting = "0004", Error;
 
     /// a tab where blanks are expected
     Tab = "0101", Error;
@@ -93,6 +110,14 @@ codes! {
     NegativeDivisor = "0308", Warning;
     /// a change from a base that can be zero or negative
     ChangeFromNegative = "0309", Warning;
+    /// rows that need a date and have none
+    NoDate = "0310", Error;
+    /// part of a period held against a whole one
+    PartOfPeriod = "0311", Error;
+    /// more or less asked of what has no order
+    NoOrder = "0312", Error;
+    /// amounts of several currencies put together
+    MixedCurrencies = "0313", Error;
 
     /// a fact that must be there is missing
     MissingFact = "0401", Error;
@@ -110,6 +135,12 @@ codes! {
     BareNumber = "0407", Warning;
     /// a word that is also a param
     WordIsParam = "0408", Warning;
+    /// a block or a setting that does not say why
+    NoReason = "0409", Error;
+    /// a param that does not say how far it may be tuned
+    NoRange = "0410", Error;
+    /// a line that is never reached
+    NeverReached = "0411", Error;
 
     /// a step that cannot stand where it stands
     StepOrder = "0501", Error;
@@ -125,11 +156,32 @@ codes! {
     Cascade = "0506", Error;
     /// two rules set the same column
     WriteConflict = "0507", Error;
+    /// a step that cannot be taken back and that nobody is asked about
+    Irreversible = "0508", Error;
+    /// a step speaks of what no step above introduces
+    NotIntroduced = "0509", Error;
+    /// an answer to a question that nobody asks
+    NotAsked = "0510", Error;
+    /// somebody proposes what they may not
+    NotProposable = "0511", Error;
 
     /// a test that cannot run as written
     TestSetup = "0601", Error;
     /// a row refers to one that nobody gave
     TestOrphan = "0602", Error;
+    /// a test that expects nothing
+    ExpectsNothing = "0603", Error;
+    /// a test whose clock does not stand or runs backwards
+    TestClock = "0604", Error;
+    /// an expectation that does not say of which key, or of too many
+    TestKey = "0605", Error;
+
+    /// a waiver that has run out
+    WaiverExpired = "0701", Warning;
+    /// a waiver that waives nothing
+    WaiverUnused = "0702", Warning;
+    /// a waiver of what cannot be waived
+    NotWaivable = "0703", Error;
 
     /// a rule that can become impossible
     NeverHolds = "0801", Warning;
@@ -200,12 +252,14 @@ pub struct Diagnostic {
     pub labels: Vec<Label>,
     /// What to write or do instead.
     pub help: Option<String>,
+    /// How grave it is: of a lint the house may say otherwise than its code.
+    pub severity: Severity,
 }
 
 impl Diagnostic {
     /// A finding without a place.
     pub fn new(code: Code, message: impl Into<String>) -> Diagnostic {
-        Diagnostic { code, message: spoken(message.into()), labels: Vec::new(), help: None }
+        Diagnostic { code, message: spoken(message.into()), labels: Vec::new(), help: None, severity: code.severity() }
     }
 
     /// A finding at a place.
@@ -235,7 +289,7 @@ impl Diagnostic {
 
     /// How grave it is.
     pub fn severity(&self) -> Severity {
-        self.code.severity()
+        self.severity
     }
 
     /// Where to look first.

@@ -46,6 +46,7 @@ pub mod demo;
 pub mod diagnostic;
 pub mod engine;
 pub mod lang;
+pub mod page;
 pub mod plan;
 pub mod quality;
 pub mod scenario;

@@ -7,17 +7,18 @@ use std::sync::Arc;
 use jiff::civil::Date;
 use serde::Deserialize;
 
-use crate::diagnostic::{Code, Diagnostic};
+use crate::diagnostic::{Code, Diagnostic, Severity, nearest};
 use crate::engine::decide::People;
 use crate::source::{Sources, Span};
 use crate::time::Calendar;
+use crate::value::listed;
 
 /// The file's name.
 pub const FILE_NAME: &str = "bylaws.toml";
 
 /// The file as written.
 #[derive(Debug, Clone, Default, Deserialize)]
-#[serde(deny_unknown_fields, default)]
+#[serde(default)]
 struct Written {
     portfolio: Portfolio,
     roles: BTreeMap<String, Role>,
@@ -27,10 +28,110 @@ struct Written {
     limits: Limits,
     rules: Rules,
     database: Database,
+    lints: BTreeMap<String, toml::Spanned<String>>,
+}
+
+/// How much the house minds a lint.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Level {
+    /// It is not told.
+    Off,
+    /// It is told.
+    Note,
+    /// It is told, and somebody should look.
+    Warn,
+    /// The pack is refused.
+    Deny,
+}
+
+impl Level {
+    const WORDS: [(&'static str, Level); 4] =
+        [("off", Level::Off), ("note", Level::Note), ("warn", Level::Warn), ("deny", Level::Deny)];
+}
+
+/// What may stand in a table of the file.
+#[derive(Clone, Copy)]
+enum Shape {
+    /// These keys.
+    Keys(&'static [(&'static str, Shape)]),
+    /// Names that the house chooses, each with this.
+    Named(&'static Shape),
+    /// A value, judged where it is read.
+    Value,
+}
+
+/// Everything that may stand in the file.
+const SHAPE: Shape = Shape::Keys(&[
+    (
+        "portfolio",
+        Shape::Keys(&[
+            ("name", Shape::Value),
+            ("currency", Shape::Value),
+            ("time_zone", Shape::Value),
+            ("holidays", Shape::Value),
+        ]),
+    ),
+    (
+        "roles",
+        Shape::Named(&Shape::Keys(&[
+            ("column", Shape::Value),
+            ("quorum", Shape::Value),
+            ("above", Shape::Value),
+            ("decides", Shape::Value),
+            ("people", Shape::Value),
+        ])),
+    ),
+    ("channels", Shape::Named(&Shape::Keys(&[("kind", Shape::Value)]))),
+    ("agents", Shape::Named(&Shape::Keys(&[("proposes", Shape::Value)]))),
+    ("tools", Shape::Named(&Shape::Keys(&[("kind", Shape::Value)]))),
+    ("limits", Shape::Keys(&[("blast_radius", Shape::Value), ("blast_radius_floor", Shape::Value)])),
+    ("rules", Shape::Keys(&[("paths", Shape::Value)])),
+    ("database", Shape::Keys(&[("url", Shape::Value)])),
+    ("lints", Shape::Named(&Shape::Value)),
+]);
+
+/// Every key that nobody reads, with its place and what it could have been.
+fn unknown_keys(
+    table: &toml::de::DeTable<'_>,
+    shape: Shape,
+    path: &str,
+    place: &impl Fn(Option<std::ops::Range<usize>>) -> Span,
+    said: &mut Vec<Diagnostic>,
+) {
+    for (key, value) in table {
+        let name: &str = key.get_ref();
+        let inner = match shape {
+            Shape::Value => continue,
+            Shape::Named(inner) => *inner,
+            Shape::Keys(keys) => match keys.iter().find(|(known, _)| *known == name) {
+                Some((_, inner)) => *inner,
+                None => {
+                    let known: Vec<&str> = keys.iter().map(|(known, _)| *known).collect();
+                    let what = if path.is_empty() { "table" } else { "key" };
+                    let within = if path.is_empty() { String::new() } else { format!(" in `[{path}]`") };
+                    let help = nearest(name, known.iter().copied())
+                        .unwrap_or_else(|| format!("the {what}s{within} are {}", listed(&known, "and")));
+                    said.push(
+                        Diagnostic::at(
+                            Code::UnknownSetting,
+                            place(Some(key.span())),
+                            format!("bylaws.toml knows no {what} `{name}`{within}"),
+                        )
+                        .help(help),
+                    );
+                    continue;
+                }
+            },
+        };
+        if let toml::de::DeValue::Table(below) = value.get_ref() {
+            let below_path = if path.is_empty() { name.to_owned() } else { format!("{path}.{name}") };
+            unknown_keys(below, inner, &below_path, place, said);
+        }
+    }
 }
 
 #[derive(Debug, Clone, Default, Deserialize)]
-#[serde(deny_unknown_fields, default)]
+#[serde(default)]
 struct Portfolio {
     name: Option<String>,
     currency: Option<String>,
@@ -61,7 +162,7 @@ impl Holiday {
 
 /// Somebody who may be told, asked, or decide.
 #[derive(Debug, Clone, Default, Deserialize)]
-#[serde(deny_unknown_fields, default)]
+#[serde(default)]
 pub struct Role {
     /// For a role that depends on the row: the column that names the person.
     pub column: Option<String>,
@@ -77,7 +178,7 @@ pub struct Role {
 
 /// A way out: chat, mail, an issue tracker.
 #[derive(Debug, Clone, Default, Deserialize)]
-#[serde(deny_unknown_fields, default)]
+#[serde(default)]
 pub struct Channel {
     /// What speaks at the other end.
     pub kind: Option<String>,
@@ -85,14 +186,14 @@ pub struct Channel {
 
 /// A deterministic agent and the contracts it may propose.
 #[derive(Debug, Clone, Default, Deserialize)]
-#[serde(deny_unknown_fields, default)]
+#[serde(default)]
 pub struct Agent {
     /// Contracts by name.
     pub proposes: Vec<String>,
 }
 
 #[derive(Debug, Clone, Deserialize)]
-#[serde(deny_unknown_fields, default)]
+#[serde(default)]
 struct Limits {
     blast_radius: String,
     blast_radius_floor: u32,
@@ -105,13 +206,13 @@ impl Default for Limits {
 }
 
 #[derive(Debug, Clone, Default, Deserialize)]
-#[serde(deny_unknown_fields, default)]
+#[serde(default)]
 struct Rules {
     paths: Vec<PathBuf>,
 }
 
 #[derive(Debug, Clone, Default, Deserialize)]
-#[serde(deny_unknown_fields, default)]
+#[serde(default)]
 struct Database {
     url: Option<String>,
 }
@@ -145,6 +246,8 @@ pub struct Settings {
     pub blast_radius_floor: u32,
     /// What the file says itself of time and money.
     pub stated: Stated,
+    /// How much the house minds each lint; the others keep the severity of their code.
+    pub lints: BTreeMap<Code, Level>,
 }
 
 /// What a `bylaws.toml` says itself; the rest is assumed, and a pack may say it.
@@ -184,6 +287,7 @@ impl Default for Settings {
             blast_radius: 20,
             blast_radius_floor: 3,
             stated: Stated::default(),
+            lints: BTreeMap::new(),
         }
     }
 }
@@ -204,6 +308,22 @@ impl Settings {
             .collect();
         let decides = roles.iter().find(|(_, role)| role.decides).or_else(|| roles.iter().next());
         People { above, decides: decides.map_or_else(|| "chairman".into(), |(name, _)| name.as_str().into()) }
+    }
+
+    /// Gives each finding of a lint the severity that the house wants; what it wants off is dropped.
+    pub(crate) fn weigh(&self, diagnostics: &mut Vec<Diagnostic>) {
+        diagnostics.retain_mut(|d| match self.lints.get(&d.code) {
+            Some(Level::Off) => false,
+            Some(level) => {
+                d.severity = match level {
+                    Level::Deny => Severity::Error,
+                    Level::Warn => Severity::Warning,
+                    Level::Note | Level::Off => Severity::Note,
+                };
+                true
+            }
+            None => true,
+        });
     }
 
     /// Reads the file. What is wrong with it points into it; what is right holds all the same.
@@ -236,11 +356,17 @@ impl Settings {
             Err(error) => {
                 diagnostics.push(
                     Diagnostic::at(Code::Settings, place(error.span()), format!("bylaws.toml: {}", error.message()))
-                        .help("tables are portfolio, roles, channels, agents, tools, limits, rules and database"),
+                        .help(
+                            "tables are portfolio, roles, channels, agents, tools, limits, rules, database and lints",
+                        ),
                 );
                 return Settings::default();
             }
         };
+        if let Ok(table) = toml::de::DeTable::parse(text) {
+            unknown_keys(table.get_ref(), SHAPE, "", &place, diagnostics);
+        }
+        let lints = levels(&written.lints, text, &place, diagnostics);
         let stated = Stated {
             time_zone: written.portfolio.time_zone.is_some(),
             holidays: !written.portfolio.holidays.is_empty(),
@@ -295,6 +421,7 @@ impl Settings {
         }
         let some = |empty: bool| (!empty).then_some(());
         Settings {
+            lints,
             name: written.portfolio.name.unwrap_or_else(|| "Portfolio".into()),
             stated,
             currency: currency.into(),
@@ -310,4 +437,45 @@ impl Settings {
             blast_radius_floor: written.limits.blast_radius_floor,
         }
     }
+}
+
+/// The levels of `[lints]`; what is no lint or no level is told.
+fn levels(
+    written: &BTreeMap<String, toml::Spanned<String>>,
+    text: &str,
+    place: &impl Fn(Option<std::ops::Range<usize>>) -> Span,
+    said: &mut Vec<Diagnostic>,
+) -> BTreeMap<Code, Level> {
+    let mut levels = BTreeMap::new();
+    for (name, level) in written {
+        let at = level.span();
+        match Code::lint(name) {
+            Err(wrong) => {
+                // The key stands before its value, on the same line or as the last such word above.
+                let key = text.get(..at.start).and_then(|before| before.rfind(name.as_str()));
+                let key = key.map_or(at.clone(), |start| start..start + name.len());
+                said.push(Diagnostic::at(Code::UnknownSetting, place(Some(key)), wrong.message).help(wrong.help));
+            }
+            Ok(code) => match Level::WORDS.iter().find(|(word, _)| *word == level.get_ref()) {
+                Some((_, level)) => {
+                    levels.insert(code, *level);
+                }
+                None => {
+                    let words = Level::WORDS.map(|(word, _)| word);
+                    said.push(
+                        Diagnostic::at(
+                            Code::Settings,
+                            place(Some(at.start + 1..at.end.saturating_sub(1).max(at.start + 1))),
+                            format!("`{}` is no level of a lint", level.get_ref()),
+                        )
+                        .help(
+                            nearest(level.get_ref(), words)
+                                .unwrap_or_else(|| format!("a level is {}", listed(&words, "or"))),
+                        ),
+                    );
+                }
+            },
+        }
+    }
+    levels
 }

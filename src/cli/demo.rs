@@ -32,7 +32,7 @@ pub(super) struct Options {
 pub(super) fn run(options: &Options, out: &mut Out) -> Done {
     let compiled = compile_text(demo::RULES, Some(demo::SETTINGS));
     let Some(pack) = compiled.pack.clone() else {
-        return super::check::report(&compiled, out, Format::Human, false);
+        return super::check::refuse(&compiled, out, super::formats::Report::Human);
     };
     let calendar = Calendar::default();
     let as_of = moment(options.as_of.as_deref().unwrap_or(PRESENT), &calendar)?;

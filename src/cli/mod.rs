@@ -2,9 +2,12 @@
 
 mod baseline;
 mod board;
+mod changed;
 mod check;
 mod demo;
+mod explain;
 mod fmt;
+mod formats;
 mod init;
 mod manual;
 mod migrate;
@@ -25,6 +28,7 @@ use jiff::Timestamp;
 use self::output::Out;
 use crate::compile::{Compiled, compile};
 use crate::lang::pack::Pack;
+use crate::lang::waiver::Today;
 use crate::settings::{self, Settings};
 use crate::source::Sources;
 use crate::store::{Access, Store};
@@ -75,6 +79,11 @@ enum Command {
     /// order. Exit 0 without errors (warnings may stand), 1 with errors, 2 when a path cannot be read.
     #[command(visible_alias = "validate")]
     Check(check::Options),
+    /// Show only the lints of the rules, with the levels of bylaws.toml
+    ///
+    /// `[lints] B0407 = "off"` (or "note", "warn", "deny") says how much the house minds one; a line
+    /// `waive B0407 until 2027-01-31 by chairman because "…"` in a block answers for one until a day.
+    Lint(check::Options),
     /// Run the tests that stand in the rules
     ///
     /// Each test gets a database of its own, filled with its `given` tables, and a clock that only its lines move.
@@ -84,6 +93,10 @@ enum Command {
     /// The meaning of a rule never changes. A file that does not read is left as it is and told, exit 1. `-` reads
     /// standard input and writes standard output.
     Fmt(fmt::Options),
+    /// Say what a code means, why it matters and what to write instead
+    ///
+    /// Exit 2 when there is no such code.
+    Explain(explain::Options),
     /// Show a rule or metric: its text, what it reads, how it is computed
     Show(show::Options),
     /// Change a param: one line in settings.bylaw, checked, written and committed
@@ -190,8 +203,10 @@ fn run_command() -> ExitCode {
     let mut out = Out::new(cli.color);
     let done = match cli.command {
         Command::Check(options) => check::run(&options, &mut out),
+        Command::Lint(options) => check::lint(&options, &mut out),
         Command::Test(options) => test::run(&options, &mut out),
         Command::Fmt(options) => fmt::run(&options, &mut out),
+        Command::Explain(options) => explain::run(&options, &mut out),
         Command::Show(options) => show::run(&options, &mut out),
         Command::Set(options) => set::set(&options, &mut out),
         Command::Reset(options) => set::reset(&options, &mut out),
@@ -239,16 +254,26 @@ impl PackArgs {
     }
 
     fn compile(&self) -> Compiled {
-        compile(&self.resolved(), self.config.as_deref())
+        self.compile_on(Today::At(now()))
+    }
+
+    /// The pack, its waivers judged as of a day.
+    fn compile_on(&self, today: Today) -> Compiled {
+        compile(&self.resolved(), self.config.as_deref(), today)
     }
 
     /// The pack, or its faults on the screen and the exit code for them.
     fn pack(&self, out: &mut Out) -> Result<(Compiled, Pack), ExitCode> {
+        self.pack_or(out, formats::Report::Human)
+    }
+
+    /// The pack, or its faults in a form and the exit code for them.
+    fn pack_or(&self, out: &mut Out, format: formats::Report) -> Result<(Compiled, Pack), ExitCode> {
         let mut compiled = self.compile();
         match compiled.pack.take() {
             Some(pack) => Ok((compiled, pack)),
             None => {
-                let code = check::report(&compiled, out, Format::Human, false);
+                let code = check::refuse(&compiled, out, format);
                 Err(code.unwrap_or_else(|_| world()))
             }
         }

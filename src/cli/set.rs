@@ -5,13 +5,15 @@ use std::process::Command;
 
 use clap::{Args, Subcommand};
 
+use super::formats::Report;
 use super::output::{DIM, Out};
-use super::{Done, FINE, Fault, Format, PackArgs, check};
+use super::{Done, FINE, Fault, Format, PackArgs, check, now};
 use crate::compile::{Compiled, compile_edited};
 use crate::diagnostic::{Severity, nearest};
 use crate::lang::item::param::Param;
 use crate::lang::item::settings::Profile;
 use crate::lang::pack::Pack;
+use crate::lang::waiver::Today;
 use crate::tuning::{self, Edit};
 
 #[derive(Debug, Args)]
@@ -252,11 +254,11 @@ fn change(
 ) -> Done {
     let paths = args.resolved();
     let files = tuning::edited(&compiled.sources, &paths, edits);
-    let mut after = compile_edited(&paths, args.config.as_deref(), &files);
+    let mut after = compile_edited(&paths, args.config.as_deref(), Today::At(now()), &files);
     let Some(then) = &after.pack else {
         // What was to be seen before the change is not its doing.
         after.diagnostics.retain(|d| d.severity() == Severity::Error);
-        let code = check::report(&after, out, Format::Human, false)?;
+        let code = check::refuse(&after, out, Report::Human)?;
         out.error("nothing was written\n")?;
         return Ok(code);
     };

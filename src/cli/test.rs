@@ -6,9 +6,10 @@ use std::time::Instant;
 use clap::Args;
 use serde_json::json;
 
+use super::formats::{self, Paths, Report};
 use super::output::{DIM, GREEN, Out, RED};
 use super::progress::Progress;
-use super::{Done, FINE, Fault, Format, PackArgs, findings, quality};
+use super::{Done, FINE, Fault, Format, PackArgs, findings, now, quality};
 use crate::compile::Compiled;
 use crate::lang::pack::Pack;
 use crate::quality::reach;
@@ -25,8 +26,8 @@ pub(super) struct Options {
     #[arg(long, value_name = "TEXT")]
     filter: Option<String>,
     /// How results are written
-    #[arg(long, value_enum, default_value_t = Format::Human)]
-    format: Format,
+    #[arg(long, value_enum, default_value_t = Report::Human)]
+    format: Report,
     /// Name every test, not only those that fail
     #[arg(long, short)]
     verbose: bool,
@@ -64,7 +65,7 @@ pub(super) struct Ran {
 }
 
 pub(super) fn run(options: &Options, out: &mut Out) -> Done {
-    let (compiled, pack) = match options.pack.pack(out) {
+    let (compiled, pack) = match options.pack.pack_or(out, options.format) {
         Ok(found) => found,
         Err(code) => return Ok(code),
     };
@@ -72,19 +73,30 @@ pub(super) fn run(options: &Options, out: &mut Out) -> Done {
         return quality::generate(&compiled, &pack, rule, options.write.as_deref(), out);
     }
     if options.mutate {
-        return quality::mutate(&compiled, &pack, options.filter.as_deref(), options.min_score, options.format, out);
+        return quality::mutate(
+            &compiled,
+            &pack,
+            options.filter.as_deref(),
+            options.min_score,
+            plain(options.format)?,
+            out,
+        );
     }
     let chosen = chosen(&pack, options.filter.as_deref())?;
     if options.coverage {
-        return quality::coverage(&compiled, &pack, &chosen, options.min_coverage, options.format, out);
+        return quality::coverage(&compiled, &pack, &chosen, options.min_coverage, plain(options.format)?, out);
     }
     let started = Instant::now();
     let mut bench = scenario::Bench::new(&pack)?;
     let mut progress = Progress::new();
     let (mut passed, mut failed) = (0usize, 0usize);
     let all = chosen.len();
+    let mut report =
+        formats::TestReport::new(&compiled.sources, Paths::new(&compiled.sources, &compiled.settings), now());
     for (done, test) in chosen.into_iter().enumerate() {
+        let began = Instant::now();
         let ran = Ran { test, failures: scenario::run(&pack, &mut bench, test)? };
+        let seconds = began.elapsed().as_secs_f64();
         if ran.failures.is_empty() {
             passed += 1;
         } else {
@@ -92,17 +104,37 @@ pub(super) fn run(options: &Options, out: &mut Out) -> Done {
             progress.clear();
         }
         match options.format {
-            Format::Json => out.line(as_json(&compiled, &pack, &ran))?,
-            Format::Human => human(&compiled, &pack, &ran, options.verbose, out)?,
+            Report::Sarif | Report::Junit | Report::Github => {
+                let places = ran.failures.iter().map(|f| (f.span, f.message.clone())).collect();
+                let test = &pack.tests[test];
+                report.add(&test.title, test.span, seconds, places);
+            }
+            Report::Json => out.line(as_json(&compiled, &pack, &ran))?,
+            Report::Human => human(&compiled, &pack, &ran, options.verbose, out)?,
         }
         progress.show(done + 1, all, "tests run");
     }
     progress.clear();
-    if options.format == Format::Human {
+    if let Some(text) = report.written(options.format) {
+        out.text(&text)?;
+    }
+    if options.format == Report::Human {
         let mark = if failed == 0 { out.paint(GREEN, "ok") } else { out.paint(RED, "failed") };
         out.line(format!("{mark}: {passed} passed, {failed} failed in {:.1} s", started.elapsed().as_secs_f64()))?;
     }
     Ok(if failed == 0 { FINE } else { findings() })
+}
+
+/// How coverage and mutants are written: they are no findings in a file, and so have no form for other programs.
+fn plain(format: Report) -> Result<Format, Fault> {
+    match format {
+        Report::Human => Ok(Format::Human),
+        Report::Json => Ok(Format::Json),
+        Report::Sarif | Report::Junit | Report::Github => Err(Fault::new(
+            "coverage and mutants are written for people or as JSON",
+            "leave out --format, or write `--format json`",
+        )),
+    }
 }
 
 /// The tests that a filter leaves: by a part of their title, or by the whole name of what they speak of.

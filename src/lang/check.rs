@@ -457,7 +457,7 @@ impl<'a> Checker<'a> {
                         format!("{noun} `{}`", head.name)
                     };
                     self.report(
-                        Diagnostic::at(Code::MissingFact, head.span, format!("{name} does not say why it exists"))
+                        Diagnostic::at(Code::NoReason, head.span, format!("{name} does not say why it exists"))
                             .help("add a line such as `because \"…\"` below it, in a sentence a board member accepts"),
                     );
                 }
@@ -1284,7 +1284,7 @@ impl<'a> Checker<'a> {
         let Some(contract) = found else {
             let known: Vec<String> = scope.introduced.iter().map(|(n, _)| n.to_string()).collect();
             self.report(
-                Diagnostic::at(Code::StepOrder, noun.span, format!("no step above introduces a {noun}")).help(
+                Diagnostic::at(Code::NotIntroduced, noun.span, format!("no step above introduces a {noun}")).help(
                     nearest(&noun.text, known.iter().map(String::as_str))
                         .unwrap_or_else(|| format!("a step such as `have AGENT propose a {noun}` must stand above")),
                 ),
@@ -1541,7 +1541,7 @@ impl<'a> Checker<'a> {
                 }
                 if !scope.answers {
                     self.report(
-                        Diagnostic::at(Code::StepOrder, e.span, "nobody has been asked here")
+                        Diagnostic::at(Code::NotAsked, e.span, "nobody has been asked here")
                             .help("an answer can be named in steps below an `ask`, and in `end as`"),
                     );
                     return None;
@@ -1581,7 +1581,7 @@ impl<'a> Checker<'a> {
         if !ordered && !matches!(compare, Compare::Is | Compare::IsNot) {
             self.report(
                 Diagnostic::at(
-                    Code::UnitMismatch,
+                    Code::NoOrder,
                     left.span,
                     format!("this is {}, which has no more and no less", left.ty.phrase()),
                 )
@@ -1591,7 +1591,7 @@ impl<'a> Checker<'a> {
         }
         if matches!(left.ty, Type::MoneyBy(_)) || matches!(right.ty, Type::MoneyBy(_)) {
             self.report(
-                Diagnostic::at(Code::UnitMismatch, left.span, "amounts in several currencies have no order")
+                Diagnostic::at(Code::MixedCurrencies, left.span, "amounts in several currencies have no order")
                     .help("keep one currency a contract: two never mix without a stated rate"),
             );
             return None;
@@ -1651,7 +1651,7 @@ impl<'a> Checker<'a> {
     pub(crate) fn window(&mut self, of: Relation, w: &Window<Written>) -> Option<Window<Checked>> {
         let Relation::Contract(id) = of else {
             self.report(
-                Diagnostic::at(Code::BadTime, w.span, "derived pairs have no date").help("leave out `within …`"),
+                Diagnostic::at(Code::NoDate, w.span, "derived pairs have no date").help("leave out `within …`"),
             );
             return None;
         };
@@ -1663,7 +1663,7 @@ impl<'a> Checker<'a> {
                     if !self.is_broken_contract(id) {
                         let name = self.contracts[id.index()].name.clone();
                         self.report(
-                            Diagnostic::at(Code::BadTime, w.span, format!("rows of `{name}` have no date")).help(
+                            Diagnostic::at(Code::NoDate, w.span, format!("rows of `{name}` have no date")).help(
                                 "say which column counts: `within … by COLUMN`, or `dated by COLUMN` in the contract",
                             ),
                         );

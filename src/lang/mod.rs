@@ -12,4 +12,5 @@ pub mod parse;
 pub mod print;
 mod repair;
 pub mod syntax;
+pub mod waiver;
 pub mod ways;

@@ -2,6 +2,7 @@
 
 use super::item::{File, Head, Noun, Parsed};
 use super::syntax::{Block, Facts, Line, Node, Rule, Word, layout, reads};
+use super::waiver;
 use crate::diagnostic::{Code, Diagnostic, nearest};
 use crate::source::{FileId, Sources, Span};
 
@@ -29,7 +30,7 @@ fn first_word<'s>(facts: &Facts<'s>, block: &Block) -> &'s str {
 
 /// Whether a head is a fact that lacks its blanks: its first word opens no block, and opens facts.
 fn is_fact(word: &str, nouns: &[Noun]) -> bool {
-    let opens = |n: &Noun| n.first_words().iter().any(|w| w.split(' ').next() == Some(word));
+    let opens = |n: &Noun| word == "waive" || n.first_words().iter().any(|w| w.split(' ').next() == Some(word));
     Noun::ALL.iter().all(|n| n.word() != word) && nouns.iter().any(opens)
 }
 
@@ -77,8 +78,11 @@ fn item<'s>(
         }
     };
     let mut parsed_facts: Vec<(Line, Node<'_>)> = Vec::new();
+    let mut waivers = Vec::new();
     for line in &block.facts {
         match fact(facts, noun, line) {
+            // A waiver belongs to the block and says nothing of the item.
+            Ok(node) if node.has(Rule::waiver) => waivers.extend(node.child(Rule::waiver)),
             Ok(node) => parsed_facts.push((line.clone(), node)),
             Err(fault) => {
                 if !line.cut {
@@ -111,6 +115,7 @@ fn item<'s>(
         title: node.as_ref().and_then(|n| n.title()),
         formerly: parsed_facts.iter().find_map(|(_, f)| f.child(Rule::formerly)).map(|f| f.name(0)),
     };
+    file.waivers.extend(waivers.iter().filter_map(|w| waiver::parse(w, block.span(), broken, faults)));
     let parsed = Parsed { head, node, facts: parsed_facts, sources };
     file.read(noun, parsed, faults);
 }
@@ -134,6 +139,9 @@ pub(crate) fn opens_table(noun: Noun, text: &str) -> bool {
         && ["given", "write", "remove"].iter().any(|w| text.strip_prefix(w).is_some_and(|rest| rest.starts_with(' ')))
 }
 
+/// What to write for a waiver.
+const WAIVER_HELP: &str = "write `waive CODE until DAY by ROLE because \"…\"`, such as `waive B0407 until 2027-01-31 by chairman because \"…\"`";
+
 fn fact<'s>(facts: &mut Facts<'s>, noun: Noun, line: &Line) -> Result<Node<'s>, Box<Diagnostic>> {
     let text = facts.text(line.first);
     if opens_table(noun, text) {
@@ -143,6 +151,9 @@ fn fact<'s>(facts: &mut Facts<'s>, noun: Noun, line: &Line) -> Result<Node<'s>, 
         Ok(node) => return Ok(node),
         Err(unread) if unread.repaired => return Err(unread.fault),
         Err(unread) if facts.is_tired() => return Err(unread.fault),
+        Err(unread) if text.starts_with("waive ") && unread.fault.help.is_none() => {
+            return Err(Box::new(unread.fault.help(WAIVER_HELP)));
+        }
         Err(unread) => unread.fault,
     };
     let word = text.split(char::is_whitespace).next().unwrap_or(text);
@@ -186,7 +197,7 @@ fn fact<'s>(facts: &mut Facts<'s>, noun: Noun, line: &Line) -> Result<Node<'s>, 
             Diagnostic::at(Code::Syntax, span, format!("`{word}` begins no fact of a {}", noun.word())).help(
                 super::syntax::reserved_help(word)
                     .filter(|_| noun == Noun::Contract && !words.iter().any(|w| w.starts_with(word)))
-                    .or_else(|| nearest(word, words.iter().copied()))
+                    .or_else(|| nearest(word, words.iter().copied().chain(["waive"])))
                     .unwrap_or_else(|| format!("its facts begin with {}", crate::value::listed(words, "or"))),
             ),
         ));

@@ -82,6 +82,13 @@ pub struct Block {
     pub facts: Vec<Line>,
 }
 
+impl Block {
+    /// All of it, from its noun to the end of its last line.
+    pub fn span(&self) -> Span {
+        self.facts.iter().fold(self.head.span, |all, fact| all.to(fact.span))
+    }
+}
+
 /// A node of the syntax tree with its place in the sources.
 #[derive(Debug, Clone)]
 pub(crate) struct Node<'i> {

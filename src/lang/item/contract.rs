@@ -660,7 +660,7 @@ pub(crate) fn check_promises(cx: &mut Checker<'_>, id: ContractId, written: &Wri
         if cx.contracts[id.index()].dated.is_none() && !written.head.broken {
             cx.report(
                 Diagnostic::at(
-                    Code::BadTime,
+                    Code::NoDate,
                     promise.span,
                     format!("`{}` has no date, so its age cannot be judged", written.head.name),
                 )

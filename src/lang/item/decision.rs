@@ -189,7 +189,7 @@ fn complete(cx: &mut Checker<'_>, written: &Written) {
         Some(i) => {
             if let Some(after) = written.lines.get(i + 1) {
                 cx.report(
-                    Diagnostic::new(Code::Decision, "this line is never reached")
+                    Diagnostic::new(Code::NeverReached, "this line is never reached")
                         .label(after.span, "nothing is left to decide here")
                         .label(written.lines[i].span, "this line always decides")
                         .help("the first line that holds decides: put the line without a condition last"),

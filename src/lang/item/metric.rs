@@ -547,7 +547,7 @@ fn check_whole_periods(cx: &mut Checker<'_>, metric: &Metric, then: &Then, place
     {
         cx.report(
             Diagnostic::at(
-                Code::BadTime,
+                Code::PartOfPeriod,
                 place,
                 format!(
                     "`{}` speaks of this {}, so this holds part of a {} against a whole one",
@@ -572,7 +572,7 @@ fn check_cases(
         && at + 1 < cases.len()
     {
         cx.report(
-            Diagnostic::new(Code::StepOrder, "nothing after `otherwise` is ever reached")
+            Diagnostic::new(Code::NeverReached, "nothing after `otherwise` is ever reached")
                 .label(cases[at + 1].0.span, "this case")
                 .label(cases[at].0.span, "the rest goes here")
                 .help("move `otherwise` to the end"),
@@ -714,7 +714,7 @@ fn check_aggregate(
             if !dated {
                 cx.report(
                     Diagnostic::at(
-                        Code::BadAggregate,
+                        Code::NoDate,
                         written.rows.noun.span,
                         format!("rows of `{}` have no date, so none is the latest or first", written.rows.noun),
                     )
@@ -746,7 +746,7 @@ fn check_aggregate(
         (fold, Some(Type::MoneyBy(column))) => {
             cx.report(
                 Diagnostic::at(
-                    Code::UnitMismatch,
+                    Code::MixedCurrencies,
                     span,
                     format!(
                         "the amounts are in the currency of `{column}`, so {} mixes currencies",

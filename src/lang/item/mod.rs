@@ -58,6 +58,8 @@ macro_rules! nouns {
         pub struct File {
             /// Names of blocks whose noun is misspelt.
             pub unknown: Vec<Word>,
+            /// `waive …` lines, wherever they stand.
+            pub waivers: Vec<super::waiver::Waiver>,
             $(#[doc = concat!("`", $word, "`")] pub $list: Vec<$written>,)+
         }
 

@@ -187,7 +187,7 @@ pub(crate) fn check(cx: &mut Checker<'_>, written: &Written) -> Option<Param> {
     let needs_range = ty.is_quantity() || ty == Type::Span;
     if needs_range && (low.is_none() || high.is_none()) && !written.head.broken {
         cx.report(
-            Diagnostic::at(Code::MissingFact, written.head.span, format!("param `{name}` has no range"))
+            Diagnostic::at(Code::NoRange, written.head.span, format!("param `{name}` has no range"))
                 .help("say how far it may be tuned: `, from LEAST to GREATEST`"),
         );
     }

@@ -167,7 +167,7 @@ pub(crate) fn check_setting(cx: &mut Checker<'_>, set: &Setting) -> Option<(Para
 pub(crate) fn check_set(cx: &mut Checker<'_>, set: &Setting) {
     if set.because.is_none() {
         cx.report(
-            Diagnostic::at(Code::MissingFact, set.span, format!("nothing says why `{}` is set", set.param))
+            Diagnostic::at(Code::NoReason, set.span, format!("nothing says why `{}` is set", set.param))
                 .help("add `because \"…\"` at the end of the line"),
         );
     }

@@ -660,7 +660,7 @@ impl Known {
                 Answer::Approved | Answer::Refused => {
                     if !self.approvals {
                         cx.report(
-                            Diagnostic::at(Code::StepOrder, e.span, "nobody is asked for an approval before this")
+                            Diagnostic::at(Code::NotAsked, e.span, "nobody is asked for an approval before this")
                                 .help("put `ask for approval of the NOUN, answer within TIME, else hold` above"),
                         );
                     }
@@ -673,7 +673,7 @@ impl Known {
                         let who = listed(&who, "or");
                         cx.report(
                             Diagnostic::at(
-                                Code::StepOrder,
+                                Code::NotAsked,
                                 e.span,
                                 format!("{who} is asked to choose nothing before this"),
                             )
@@ -771,7 +771,7 @@ fn order(cx: &mut Checker<'_>, rules: &Rules, known: &Known, step: &Written, fir
     {
         cx.report(
             Diagnostic::at(
-                Code::StepOrder,
+                Code::Irreversible,
                 step.span,
                 format!("{what} cannot be taken back, and nobody is asked before"),
             )
@@ -795,7 +795,7 @@ fn check(cx: &mut Checker<'_>, rules: &Rules, known: &mut Known, step: &Written)
             if !known.proposed.contains(&contract) {
                 cx.report(
                     Diagnostic::at(
-                        Code::StepOrder,
+                        Code::NotIntroduced,
                         noun.span,
                         format!("no {noun} is proposed above, so there is nothing to apply"),
                     )
@@ -875,7 +875,7 @@ fn the(cx: &mut Checker<'_>, rules: &Rules, known: &Known, noun: &Word) -> Optio
     }
     cx.report(
         Diagnostic::at(
-            Code::StepOrder,
+            Code::NotIntroduced,
             noun.span,
             format!("no step above speaks of a {noun}, so `the {noun}` is not known here"),
         )
@@ -1048,17 +1048,21 @@ fn propose(cx: &mut Checker<'_>, known: &mut Known, agent: &Word, noun: &Word) -
             may_propose(cx, agent, contract).then(|| StepKind::Propose { agent: agent.text.clone(), contract })
         }
         Some(by) => {
-            let finding =
-                Diagnostic::at(Code::StepWrites, agent.span, format!("a {noun} is proposed by {by}, not by {agent}"))
-                    .label(c.span, "its contract says so")
-                    .help(format!("write `have {by} propose a {noun}`"));
+            let finding = Diagnostic::at(
+                Code::NotProposable,
+                agent.span,
+                format!("a {noun} is proposed by {by}, not by {agent}"),
+            )
+            .label(c.span, "its contract says so")
+            .help(format!("write `have {by} propose a {noun}`"));
             cx.report(finding);
             None
         }
         None => {
-            let finding = Diagnostic::at(Code::StepWrites, noun.span, format!("a {noun} is nothing that is proposed"))
-                .label(c.span, "its contract names nobody who proposes it")
-                .help(format!("write `proposed by {agent}` after the contract's name, or `record a {noun}` here"));
+            let finding =
+                Diagnostic::at(Code::NotProposable, noun.span, format!("a {noun} is nothing that is proposed"))
+                    .label(c.span, "its contract names nobody who proposes it")
+                    .help(format!("write `proposed by {agent}` after the contract's name, or `record a {noun}` here"));
             cx.report(finding);
             None
         }
@@ -1074,7 +1078,7 @@ fn may_propose(cx: &mut Checker<'_>, agent: &Word, contract: ContractId) -> bool
     if !may {
         cx.report(
             Diagnostic::at(
-                Code::StepWrites,
+                Code::NotProposable,
                 agent.span,
                 format!("bylaws.toml does not let {agent} propose rows of `{name}`"),
             )

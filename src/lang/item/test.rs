@@ -613,7 +613,7 @@ pub(crate) fn check(cx: &mut Checker<'_>, written: &Written) -> Option<Test> {
         && !chain(file, written).any(|t| t.actions.iter().any(|(_, a)| matches!(a, WrittenAction::Expect(_))))
     {
         cx.report(
-            Diagnostic::at(Code::TestSetup, written.head.span, "this test expects nothing, so it can never fail")
+            Diagnostic::at(Code::ExpectsNothing, written.head.span, "this test expects nothing, so it can never fail")
                 .help("add a line such as `expect RULE is firing for KEY`"),
         );
     }
@@ -696,7 +696,7 @@ fn setup(cx: &mut Checker<'_>, written: &Written) {
             _ if set_at.is_none() && !told => {
                 told = true;
                 cx.report(
-                    Diagnostic::at(Code::TestSetup, *span, "nothing says what time it is when this happens")
+                    Diagnostic::at(Code::TestClock, *span, "nothing says what time it is when this happens")
                         .help("put `now is 2026-03-02 09:00` above, or begin as another test"),
                 );
             }
@@ -707,7 +707,7 @@ fn setup(cx: &mut Checker<'_>, written: &Written) {
                 {
                     cx.report(
                         Diagnostic::at(
-                            Code::TestSetup,
+                            Code::TestClock,
                             *span,
                             format!("it is already {} then, and time only moves forward", calendar.show(now)),
                         )
@@ -761,7 +761,7 @@ fn check_action(cx: &mut Checker<'_>, action: &WrittenAction) -> Option<Action> 
                 _ => false,
             };
             if back {
-                cx.report(Diagnostic::at(Code::TestSetup, length.span, "time only moves forward"));
+                cx.report(Diagnostic::at(Code::TestClock, length.span, "time only moves forward"));
                 return None;
             }
             Action::After(checked)
@@ -1111,7 +1111,7 @@ fn check_key(
             if let Some(key) = key {
                 cx.report(
                     Diagnostic::at(
-                        Code::TestSetup,
+                        Code::TestKey,
                         key.span,
                         format!("`{name}` is about the whole portfolio and has no keys"),
                     )
@@ -1136,7 +1136,7 @@ fn check_key(
     match key {
         Some(key) if key.parts.len() != parts => {
             cx.report(
-                Diagnostic::at(Code::TestSetup, key.span, format!("this does not name one {noun}"))
+                Diagnostic::at(Code::TestKey, key.span, format!("this does not name one {noun}"))
                     .help(format!("a {noun} is named by {shape}")),
             );
             None
@@ -1144,7 +1144,7 @@ fn check_key(
         None if !any => {
             cx.report(
                 Diagnostic::at(
-                    Code::TestSetup,
+                    Code::TestKey,
                     name.span,
                     format!("`{name}` has a value for each {noun}, and none is named"),
                 )
@@ -1187,7 +1187,7 @@ fn expected_value(cx: &mut Checker<'_>, name: &Word, written: &WrittenExpected, 
             if !ordered && !matches!(compare, Compare::Is | Compare::IsNot) {
                 cx.report(
                     Diagnostic::at(
-                        Code::UnitMismatch,
+                        Code::NoOrder,
                         e.span,
                         format!("`{name}` is {}, which has no more and no less", ty.phrase()),
                     )
@@ -1245,7 +1245,7 @@ fn expected_word(cx: &mut Checker<'_>, subject: Subject, name: &Word, written: &
         WrittenExpected::Compare(_, e) => {
             cx.report(
                 Diagnostic::at(
-                    Code::UnitMismatch,
+                    Code::NoOrder,
                     e.span,
                     format!("a {what} is {}, which has no more and no less", listed(words, "or")),
                 )

@@ -152,7 +152,7 @@ pub(crate) fn check(cx: &mut Checker<'_>, written: &Written) -> Option<Threshold
         }
         if !metric.ty.is_quantity() && !matches!(metric.ty, Type::Span | Type::Date | Type::Moment) {
             cx.report(Diagnostic::at(
-                Code::UnitMismatch,
+                Code::NoOrder,
                 on.span,
                 format!("`{}` is {}, which has no more and no less", metric.name, metric.ty.phrase()),
             ));
