@@ -10,7 +10,7 @@ CREATE TABLE staff (id TEXT PRIMARY KEY, ward_id TEXT, name TEXT, skill TEXT, so
 CREATE TABLE shifts (id TEXT PRIMARY KEY, ward_id TEXT, kind TEXT, starts_at TEXT, needed INTEGER);
 CREATE TABLE duties (shift_id TEXT, person_id TEXT, status TEXT, worked_on TEXT, length REAL, PRIMARY KEY (shift_id, person_id));
 CREATE TABLE admissions (id TEXT PRIMARY KEY, ward_id TEXT, kind TEXT, arrived_at TEXT, seen_at TEXT, discharged_at TEXT, patient TEXT);
-CREATE TABLE referrals (id TEXT PRIMARY KEY, hospital_id TEXT, urgency TEXT, status TEXT, referred_on TEXT, treated_on TEXT);
+CREATE TABLE referrals (id TEXT PRIMARY KEY, hospital_id TEXT, urgency TEXT, status TEXT, referred_on TEXT, ended_on TEXT);
 CREATE TABLE cultures (id TEXT PRIMARY KEY, ward_id TEXT, taken_at TEXT, result TEXT, acquired TEXT, organism TEXT);
 CREATE TABLE ward_organisms (ward_id TEXT, organism TEXT, PRIMARY KEY (ward_id, organism));
 CREATE TABLE outbreaks (id TEXT PRIMARY KEY, ward_id TEXT, status TEXT, cases INTEGER, declared_at TEXT);
