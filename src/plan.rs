@@ -11,6 +11,7 @@ use crate::lang::expr::{
     WindowKind,
 };
 use crate::lang::item::metric::{Aggregate, Definition, Fold, Then};
+use crate::lang::item::step::{About, StepKind};
 use crate::lang::item::threshold::Cadence;
 use crate::lang::item::trigger::{Hold, OnDay, Pace, Trigger};
 use crate::lang::pack::{Pack, RuleRef};
@@ -290,6 +291,17 @@ impl Planner<'_> {
                     self.table(grain, moment);
                 }
                 self.expr(&condition.expr, &scopes, moment);
+            }
+        }
+        for step in &trigger.steps {
+            if let StepKind::Ask(ask) = &step.kind
+                && let About::Approval { decision, .. } = &ask.about
+                && let Some(decision) = self.pack.decisions.get(*decision as usize)
+                && decision.is_about(trigger.grain)
+            {
+                for when in decision.lines.iter().filter_map(|l| l.when.as_ref()) {
+                    self.expr(when, &scopes, MomentId::NOW);
+                }
             }
         }
         let others = trigger.unless.iter().chain(trigger.ends.iter().map(|e| &e.when));

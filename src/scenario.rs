@@ -677,13 +677,13 @@ impl<'a> Course<'a> {
         judged.runs = runs;
         judged.answers = answers;
         judged.idle = SignedDuration::ZERO;
-        judged.decision = self.decision(trigger, memory);
+        judged.decision = self.decision(judge, trigger, memory, &rows);
         judged
     }
 
     /// Who decides the next approval. What only a proposal could tell is unknown here, and an unknown line holds when
     /// it names people.
-    fn decision(&self, trigger: &Trigger, memory: Option<&Memory>) -> Option<Decider> {
+    fn decision(&self, judge: &Judge<'_>, trigger: &Trigger, memory: Option<&Memory>, rows: &[Row]) -> Option<Decider> {
         let from = memory.and_then(Memory::firing).map_or(0, |f| f.next);
         let asks = trigger.steps.iter().enumerate().filter_map(|(i, s)| match &s.kind {
             StepKind::Ask(ask) => match &ask.about {
@@ -695,7 +695,16 @@ impl<'a> Course<'a> {
         let all: Vec<(usize, u32)> = asks.collect();
         let (_, index) = *all.iter().find(|(i, _)| *i >= from).or_else(|| all.first())?;
         let decision = self.pack.decisions.get(index as usize)?;
+        let own_row = decision.is_about(trigger.grain) && !rows.is_empty();
         let told = |e: &Expr<Checked>| {
+            // What is decided about is the row of the rule itself: it is there to be asked.
+            if own_row {
+                return match judge.condition(e, rows, MomentId::NOW) {
+                    Tri::Yes => Some(true),
+                    Tri::No => Some(false),
+                    Tri::Unknown(_) => None,
+                };
+            }
             // A line that speaks of params alone can be told; one that asks the proposal cannot.
             let mut params = true;
             e.walk(&mut |e| {

@@ -79,6 +79,13 @@ pub enum Subject {
     Stage,
 }
 
+impl Decision {
+    /// Whether it is about the rows of which a rule is judged.
+    pub fn is_about(&self, grain: Option<Relation>) -> bool {
+        matches!((self.about, grain), (Subject::Row(id), Some(Relation::Contract(of))) if id == of)
+    }
+}
+
 /// One line of a decision.
 #[derive(Debug, Clone)]
 pub struct DecisionLine {
