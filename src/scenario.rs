@@ -773,6 +773,9 @@ impl<'a> Course<'a> {
             }
             Expectation::Fired { rule, times, key } => {
                 let rule = named(*rule);
+                if !self.knows(span, rule, key.as_ref())? {
+                    return Ok(());
+                }
                 let wanted =
                     key.as_ref().and_then(|k| core(self.pack, rule).and_then(|t| t.grain).map(|g| normal(g, k)));
                 let count = self
@@ -788,9 +791,22 @@ impl<'a> Course<'a> {
                 }
             }
             Expectation::Party { roles, told, not, about, key } => {
+                let rule = match about {
+                    Subject::Trigger(i) => Some(RuleRef::Trigger(*i)),
+                    Subject::Rollback(i) => Some(RuleRef::Rollback(*i)),
+                    _ => None,
+                };
+                if let Some(rule) = rule
+                    && !self.knows(span, rule, key.as_ref())?
+                {
+                    return Ok(());
+                }
                 self.expect_party(span, roles, *told, *not, *about, key.as_ref())
             }
             Expectation::Act { rule, steps, not, key } => {
+                if !self.knows(span, named(*rule), key.as_ref())? {
+                    return Ok(());
+                }
                 self.expect_act(span, named(*rule), steps, *not, key.as_ref());
             }
             Expectation::EqualsBaseline(contract) => {
@@ -802,6 +818,23 @@ impl<'a> Course<'a> {
             }
         }
         Ok(())
+    }
+
+    /// Whether a rule has ever been judged for a key. What never was cannot have done anything, and a test that says so
+    /// of a misspelt key would always pass.
+    fn knows(&mut self, span: Span, rule: RuleRef, key: Option<&KeyText>) -> Result<bool, StoreError> {
+        let Some((grain, key)) = core(self.pack, rule).and_then(|t| t.grain).zip(key) else { return Ok(true) };
+        let wanted = normal(grain, key);
+        let known = self.memory.contains_key(&(rule, wanted.clone()))
+            || self.log.iter().any(|((r, k), _)| *r == rule && *k == wanted)
+            || self.verdict_of(rule, Some(&wanted))?.is_some();
+        if !known {
+            let name = core(self.pack, rule).map_or("", |t| &t.name);
+            let text =
+                format!("{name} was never judged{}: there is no such {}", for_key(&wanted), self.pack.row_word(grain));
+            self.fail(span, text);
+        }
+        Ok(known)
     }
 
     fn expect_state(
@@ -836,7 +869,7 @@ impl<'a> Course<'a> {
         let is = |wanted: &str| memory.as_ref().is_some_and(|m| m.is(wanted, mode, now));
         let fine = match expected {
             Expected::Word(wanted) => is(wanted),
-            Expected::NotWord(wanted) => !is(wanted),
+            Expected::NotWord(wanted) => memory.is_some() && !is(wanted),
             Expected::Unknown => is("unknown"),
             Expected::Known => memory.is_some() && !is("unknown"),
             _ => false,

@@ -1,7 +1,8 @@
 //! The canonical English: a checked pack in the words of the language reads back as the same checked pack.
 
-use std::fs;
-use std::path::{Path, PathBuf};
+mod common;
+
+use std::path::PathBuf;
 use std::process::Command;
 
 use bylaws::compile::{Compiled, compile_text};
@@ -9,29 +10,8 @@ use bylaws::diagnostic::{Style, render};
 use bylaws::lang::format::format;
 use bylaws::lang::item::Noun;
 use bylaws::lang::pack::Pack;
+use common::{read, root, rule_files};
 use proptest::prelude::*;
-
-fn root() -> PathBuf {
-    PathBuf::from(env!("CARGO_MANIFEST_DIR"))
-}
-
-fn rule_files(folder: &Path) -> Vec<PathBuf> {
-    let mut found = Vec::new();
-    for entry in fs::read_dir(folder).unwrap_or_else(|e| panic!("{}: {e}", folder.display())) {
-        let path = entry.expect("an entry").path();
-        if path.is_dir() {
-            found.extend(rule_files(&path));
-        } else if path.extension().is_some_and(|e| e == "bylaw") {
-            found.push(path);
-        }
-    }
-    found.sort();
-    found
-}
-
-fn read(path: &Path) -> String {
-    fs::read_to_string(path).unwrap_or_else(|e| panic!("{}: {e}", path.display()))
-}
 
 fn compiled(files: &[PathBuf], house: Option<&str>) -> Compiled {
     let texts: Vec<(String, String)> = files.iter().map(|p| (p.display().to_string(), read(p))).collect();

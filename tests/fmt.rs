@@ -2,6 +2,8 @@
 //!
 //! After a change of the form: `INSTA_UPDATE=always cargo test --test fmt`, then read the difference.
 
+mod common;
+
 use std::fs;
 use std::io::Write;
 use std::path::{Path, PathBuf};
@@ -10,34 +12,13 @@ use std::process::{Command, Output, Stdio};
 use bylaws::chance::Chance;
 use bylaws::compile::{Compiled, compile_text};
 use bylaws::lang::format::{WIDTH, format};
+use common::{read, root, rule_files};
 
 /// The files of one pack, and its house.
 struct Files {
     name: String,
     files: Vec<(String, String)>,
     house: Option<String>,
-}
-
-fn root() -> PathBuf {
-    PathBuf::from(env!("CARGO_MANIFEST_DIR"))
-}
-
-fn rule_files(folder: &Path) -> Vec<PathBuf> {
-    let mut found = Vec::new();
-    for entry in fs::read_dir(folder).unwrap_or_else(|e| panic!("{}: {e}", folder.display())) {
-        let path = entry.expect("an entry").path();
-        if path.is_dir() {
-            found.extend(rule_files(&path));
-        } else if path.extension().is_some_and(|e| e == "bylaw") {
-            found.push(path);
-        }
-    }
-    found.sort();
-    found
-}
-
-fn read(path: &Path) -> String {
-    fs::read_to_string(path).unwrap_or_else(|e| panic!("{}: {e}", path.display()))
 }
 
 fn files_of(name: &str, paths: &[PathBuf], house: Option<PathBuf>) -> Files {

@@ -295,8 +295,7 @@ fn worst_case(pack: &Pack) -> Option<String> {
 
 /// What of a pack is judged and planned but not carried out by this version.
 fn not_executed(pack: &Pack) -> Option<String> {
-    let steps: usize =
-        pack.triggers.iter().map(|t| t.steps.len()).chain(pack.rollbacks.iter().map(|r| r.core.steps.len())).sum();
+    let steps: usize = pack.with_lifecycle().map(|rule| rule.steps.len()).sum();
     let messages = pack.contracts.iter().filter(|c| c.tells.is_some()).count();
     let documents = pack.contracts.iter().filter(|c| c.to.is_some()).count();
     let parts: Vec<String> = [

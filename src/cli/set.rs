@@ -278,7 +278,10 @@ fn change(
         return Ok(FINE);
     }
     let repository = if commit.no_commit { None } else { clean_repository(&files)? };
-    write(&files)?;
+    if let Err(fault) = write(&files) {
+        put_back(compiled, &files)?;
+        return Err(fault);
+    }
     for change in &changes {
         out.line(change)?;
     }
@@ -289,18 +292,7 @@ fn change(
         Some(folder) => match committed(&folder, &files, &changes, why, commit.author.as_deref()) {
             Ok(id) => out.line(out.paint(DIM, format!("committed as {id}")))?,
             Err(fault) => {
-                // What is not committed must not stay half done.
-                let names: Vec<String> = compiled.sources.iter().map(|(_, f)| f.name.clone()).collect();
-                for (path, _) in &files {
-                    let old = compiled.sources.iter().find(|(_, f)| Path::new(&f.name) == path);
-                    match old {
-                        Some((_, file)) => write(&[(path.clone(), file.text.clone())])?,
-                        None if !names.contains(&path.display().to_string()) => {
-                            let _ = std::fs::remove_file(path);
-                        }
-                        None => {}
-                    }
-                }
+                put_back(compiled, &files)?;
                 return Err(fault);
             }
         },
@@ -308,6 +300,21 @@ fn change(
         None => out.line(out.paint(DIM, "not committed: the rules lie in no Git repository"))?,
     }
     Ok(FINE)
+}
+
+/// Gives files the text they had: what is half done must not stay.
+fn put_back(compiled: &Compiled, files: &[(PathBuf, String)]) -> Result<(), Fault> {
+    for (path, _) in files {
+        match compiled.sources.iter().find(|(_, file)| Path::new(&file.name) == path) {
+            Some((_, file)) if std::fs::read_to_string(path).is_ok_and(|now| now == file.text) => {}
+            Some((_, file)) => write(&[(path.clone(), file.text.clone())])?,
+            // It was not there before.
+            None => {
+                let _ = std::fs::remove_file(path);
+            }
+        }
+    }
+    Ok(())
 }
 
 fn write(files: &[(PathBuf, String)]) -> Result<(), Fault> {

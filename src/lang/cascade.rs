@@ -4,7 +4,7 @@
 //! A circle in that graph must be braked: somewhere in it a cooldown or a pace holds two firings apart, and somewhere
 //! a depth ends the tries. Then what one write sets off comes to rest.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use petgraph::algo::tarjan_scc;
 use petgraph::graph::{DiGraph, NodeIndex};
@@ -135,12 +135,18 @@ fn check_cycles(cx: &mut Checker<'_>, triggers: &[Trigger]) {
             all
         })
         .collect();
+    let mut readers: BTreeMap<ContractId, Vec<usize>> = BTreeMap::new();
+    for (j, needed) in read.iter().enumerate() {
+        for contract in needed {
+            readers.entry(*contract).or_default().push(j);
+        }
+    }
     for (i, trigger) in triggers.iter().enumerate() {
-        let written = writes(cx, trigger);
-        for (j, needed) in read.iter().enumerate() {
-            if let Some(through) = written.intersection(needed).next() {
-                let name = cx.contracts[through.index()].name.to_string();
-                graph.add_edge(nodes[i], nodes[j], format!("changes {}, which sets off", spoken(&name)));
+        let mut led_to = BTreeSet::new();
+        for through in writes(cx, trigger) {
+            let name = cx.contracts[through.index()].name.clone();
+            for j in readers.get(&through).into_iter().flatten().filter(|j| led_to.insert(**j)) {
+                graph.add_edge(nodes[i], nodes[*j], format!("changes {}, which sets off", spoken(&name)));
             }
         }
         for step in &trigger.steps {
@@ -309,17 +315,20 @@ pub enum Firings {
 /// that is due, unless `once within` holds them further apart, and whenever another trigger fires it.
 pub fn worst_case(pack: &Pack) -> Vec<(&Trigger, Firings)> {
     let own: Vec<Firings> = pack.triggers.iter().map(|t| alone(pack, t)).collect();
+    let mut fired_by: BTreeMap<usize, Vec<usize>> = BTreeMap::new();
+    for (i, trigger) in pack.triggers.iter().enumerate() {
+        for step in &trigger.steps {
+            if let StepKind::Fire(target) = step.kind {
+                fired_by.entry(target as usize).or_default().push(i);
+            }
+        }
+    }
     let total = |target: usize| {
         // Who fires it, directly or through others; a circle is braked, so that everybody in it is counted once.
         let mut open = vec![target];
         let mut seen = BTreeSet::from([target]);
         while let Some(at) = open.pop() {
-            for (i, trigger) in pack.triggers.iter().enumerate() {
-                let fires = trigger.steps.iter().any(|s| matches!(s.kind, StepKind::Fire(t) if t as usize == at));
-                if fires && seen.insert(i) {
-                    open.push(i);
-                }
-            }
+            open.extend(fired_by.get(&at).into_iter().flatten().copied().filter(|i| seen.insert(*i)));
         }
         seen.iter().fold(Firings::ADay(0), |sum, i| match (sum, own[*i]) {
             (Firings::ADay(a), Firings::ADay(b)) => Firings::ADay(a.saturating_add(b)),

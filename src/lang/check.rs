@@ -61,11 +61,6 @@ impl<'a> Scope<'a> {
         Scope { relation: Some(relation), outer: Some(outer), ..Scope::portfolio() }
     }
 
-    /// The entity for which a promise is made.
-    pub(crate) fn of_entity(entity: Relation, _rows: Relation, _through: Option<Hop>) -> Scope<'a> {
-        Scope::row(entity)
-    }
-
     /// Params and nothing else.
     pub(crate) fn params_only() -> Scope<'a> {
         Scope { params: true, ..Scope::portfolio() }

@@ -13,7 +13,7 @@ use super::parse;
 use super::syntax::{Block, Facts, Line, Node, Rule, keyword, layout};
 use crate::diagnostic::{Diagnostic, Severity};
 use crate::source::{FileId, Sources};
-use crate::value::with_article;
+use crate::value::{grouped, with_article};
 
 /// A line is broken before this many characters, where a break helps.
 pub const WIDTH: usize = 120;
@@ -177,33 +177,21 @@ fn leaf(node: &Node<'_>) -> String {
 fn number(text: &str) -> String {
     let digits = text.trim().trim_start_matches('-').split('.').next().unwrap_or("");
     let four = digits.chars().filter(char::is_ascii_digit).count() == 4 && !digits.starts_with('0');
-    if four { text.trim().to_owned() } else { grouped(text) }
+    if four { text.trim().to_owned() } else { regrouped(text) }
 }
 
 /// Digits with commas between thousands. The digits behind the point stay as they are written: `0.30` beside `0.25`
 /// reads better than `0.3`.
-fn grouped(text: &str) -> String {
+fn regrouped(text: &str) -> String {
     let text: String = text.trim().chars().filter(|c| *c != ',').collect();
     let (sign, rest) = text.strip_prefix('-').map_or(("", &*text), |r| ("-", r));
-    let (whole, fraction) = rest.split_once('.').map_or((rest, None), |(w, f)| (w, Some(f)));
-    let trimmed = whole.trim_start_matches('0');
-    let whole = if trimmed.is_empty() { "0" } else { trimmed };
-    let mut out = sign.to_owned();
-    for (i, c) in whole.chars().enumerate() {
-        if i > 0 && (whole.len() - i).is_multiple_of(3) {
-            out.push(',');
-        }
-        out.push(c);
-    }
-    if let Some(fraction) = fraction {
-        out.push('.');
-        out.push_str(fraction);
-    }
-    out
+    let trimmed = rest.trim_start_matches('0');
+    let zero = if trimmed.is_empty() || trimmed.starts_with('.') { "0" } else { "" };
+    grouped(&format!("{sign}{zero}{trimmed}"))
 }
 
 fn quantity(node: &Node<'_>) -> String {
-    let number = node.child(Rule::plain).map(|p| grouped(p.text())).unwrap_or_default();
+    let number = node.child(Rule::plain).map(|p| regrouped(p.text())).unwrap_or_default();
     match node.child(Rule::unit) {
         Some(unit) => format!("{number} {}", counted_unit(unit.text(), number == "1")),
         None => format!("{number}%"),
@@ -240,7 +228,7 @@ fn money(node: &Node<'_>) -> String {
         let point = if left.is_empty() { "" } else { "." };
         format!("{whole}{}{}{point}{left}", &fraction[..moved], "0".repeat(zeros - moved))
     };
-    let amount = grouped(&written);
+    let amount = regrouped(&written);
     let amount = amount.strip_prefix('-').map_or_else(|| format!("{sign}{amount}"), |a| format!("-{sign}{a}"));
     match node.child(Rule::each_time) {
         Some(each) => format!("{amount} {}", each.text().split_whitespace().collect::<Vec<_>>().join(" ")),

@@ -265,3 +265,72 @@ fn shells_and_manuals_know_every_command() {
     let ran = of(&folder, "man --out file");
     assert_eq!(ran.code, Some(2), "{}", ran.told());
 }
+
+// ── test ──
+
+#[test]
+fn what_is_said_of_a_key_that_never_was_fails() {
+    let folder = folder();
+    let rules = "\
+contract ventures, each a venture
+  because \"Ours.\"
+  one row per id
+  id       id
+  revenue  money
+
+param least = $10, from $1 to $90
+  because \"Below this it is a hobby.\"
+
+trigger poor \"A poor venture\", per venture
+  because \"Somebody should look.\"
+  when revenue is below least
+  check daily
+  severity low
+  tell chairman
+
+test \"A rich venture is left alone\"
+  now is 2026-03-02 09:00
+  given ventures
+    id     revenue
+    atlas  $50
+  expect poor fired 0 times for atlas
+  expect chairman was not told about poor for atlas
+  expect poor is not firing for atlas
+";
+    fs::write(folder.path().join("a.bylaw"), rules).expect("written");
+    let ran = of(&folder, "test a.bylaw");
+    assert_eq!(ran.code, Some(0), "{}", ran.told());
+    for line in
+        ["poor fired 0 times for atlas", "chairman was not told about poor for atlas", "poor is not firing for atlas"]
+    {
+        let misspelt = line.replace("atlas", "altas");
+        fs::write(folder.path().join("a.bylaw"), rules.replace(line, &misspelt)).expect("written");
+        let ran = of(&folder, "test a.bylaw");
+        assert_eq!(ran.code, Some(1), "{misspelt}: {}", ran.told());
+    }
+}
+
+#[test]
+fn how_often_rules_can_fire_at_worst_is_told() {
+    let folder = folder();
+    let rule = |name: &str, lines: &str| {
+        format!("trigger {name} \"{name}\"\n  because \"So.\"\n  when n is below few\n  {lines}\n  severity low\n")
+    };
+    let text = [
+        "contract ventures, each a venture\n  because \"Ours.\"\n  one row per id\n  id  id\n".to_owned(),
+        "param few = 3, from 1 to 9\n  because \"So.\"\n".to_owned(),
+        "metric n = count of ventures\n".to_owned(),
+        rule("seldom", "check monthly") + "  tell chairman\n",
+        rule("often", "check every 5 minutes") + "  tell chairman\n",
+        rule("braked", "check every 5 minutes\n  once within 6 hours") + "  fire pushed\n",
+        rule("pushed", "check daily") + "  tell chairman\n",
+        rule("always", "check on change") + "  tell chairman\n",
+    ]
+    .join("\n");
+    fs::write(folder.path().join("a.bylaw"), text).expect("written");
+    let ran = of(&folder, "check a.bylaw");
+    assert_eq!(ran.code, Some(0), "{}", ran.told());
+    let note = "at worst, for one key: always fires with every change of what is read; \
+                often 288 times, pushed 5 times and braked 4 times a day; each of the others once a day or less";
+    assert!(ran.out.contains(note), "{}", ran.told());
+}

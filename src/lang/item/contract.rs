@@ -679,18 +679,13 @@ pub(crate) fn check_promises(cx: &mut Checker<'_>, id: ContractId, written: &Wri
                 }
             }
         };
-        // Fresh speaks of the entity's row, volume of the contract's: `where venture's status is active` and
-        // `where status is active` are the same promise. Both are tried in the entity's scope.
+        // A promise asks the row for which it is made: `where status is active`, and `where venture's status` alike.
         let filter = match (&promise.filter, &per) {
             (None, _) => None,
-            (Some(filter), Some((to, path))) => {
-                let entity = volume.then(|| path.first().copied()).flatten();
-                let scope = Scope::of_entity(*to, own, entity);
-                match cx.condition(&scope, filter) {
-                    Some(f) => Some(f),
-                    None => continue,
-                }
-            }
+            (Some(filter), Some((to, _))) => match cx.condition(&Scope::row(*to), filter) {
+                Some(f) => Some(f),
+                None => continue,
+            },
             (Some(filter), None) => {
                 cx.report(
                     Diagnostic::at(
