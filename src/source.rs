@@ -185,6 +185,11 @@ fn collect(path: &Path, found: &mut Vec<PathBuf>, diagnostics: &mut Vec<Diagnost
         found.push(path.to_owned());
         return;
     }
+    if !meta.is_dir() {
+        let what = format!("{} is neither a file nor a folder", path.display());
+        diagnostics.push(refuse(what, "name a folder of rule files, or a file that ends in .bylaw"));
+        return;
+    }
     if depth > 16 {
         diagnostics.push(refuse(
             format!("{} lies more than 16 folders deep", path.display()),

@@ -24,7 +24,7 @@ pub(super) fn run(options: &Options, out: &mut Out) -> Done {
         files.iter().filter(|(name, _)| options.folder.join(name).exists()).map(|f| f.0).collect();
     if !existing.is_empty() {
         return Err(Fault::new(
-            format!("{} is there already", existing.join(" and ")),
+            format!("{} {} there already", existing.join(" and "), if existing.len() == 1 { "is" } else { "are" }),
             "nothing was written; begin in another folder, or move the file away",
         ));
     }
