@@ -108,7 +108,7 @@ static PHRASES: LazyLock<Vec<Vec<String>>> = LazyLock::new(|| {
 });
 
 /// The form of lines by the words they open with, for a line that no single change repairs.
-const FORMS: [(Rule, &str); 53] = [
+const FORMS: [(Rule, &str); 54] = [
     (Rule::contract_head, "contract NAME, each a NOUN"),
     (Rule::contract_fact, "one row per COLUMN"),
     (Rule::contract_fact, "dated by COLUMN"),
@@ -162,6 +162,7 @@ const FORMS: [(Rule, &str); 53] = [
     (Rule::test_fact, "now is 2026-03-02 09:00"),
     (Rule::test_fact, "expect RULE is firing for KEY"),
     (Rule::test_fact, "after 3 days"),
+    (Rule::test_fact, "on 2026-03-02 09:00"),
 ];
 
 /// The words and signs of a line, each from its first byte to one past its last.
@@ -243,7 +244,7 @@ fn strays(line: &str, tokens: &[(usize, usize)], place: usize) -> Vec<Edit> {
     let digit = |c: char| c.is_ascii_digit();
     let stray = |(from, to): (usize, usize)| {
         let in_number = line[..from].ends_with(digit) && line[to..].starts_with(digit);
-        let sign = matches!(&line[from..to], "the" | "an" | "that" | ";" | "," | "." | ":" | ")" | "]" | "}" | "\"");
+        let sign = matches!(&line[from..to], "the" | "an" | "at" | "that" | ";" | "," | "." | ":" | ")" | "]" | "}" | "\"");
         (sign && !in_number).then(|| Edit { why: Why::Stray, from, to, with: String::new() })
     };
     [place, place.wrapping_sub(1)].iter().filter_map(|i| tokens.get(*i).copied()).filter_map(stray).collect()
@@ -513,17 +514,27 @@ pub(crate) fn advice(rule: Rule, line: &str, at: usize, expected: &[String]) -> 
     if rule == Rule::metric_head && read().any(|w| folds.contains(&w)) && (sign(here) || read().any(sign)) {
         return Some("give each aggregate a metric of its own, and compute with their names".into());
     }
-    form(place.min(tokens.len().saturating_sub(1)), &word).map(|form| format!("such a line reads `{form}`"))
+    form(rule, place.min(tokens.len().saturating_sub(1)), &word).map(|form| format!("such a line reads `{form}`"))
+}
+
+/// Whether a line of one rule may be, or hold, a form of another.
+fn belongs(form: Rule, of: Rule) -> bool {
+    match form {
+        Rule::step => matches!(of, Rule::trigger_fact | Rule::rollback_fact | Rule::report_fact),
+        Rule::trigger_fact => matches!(of, Rule::trigger_fact | Rule::rollback_fact),
+        Rule::definition => of == Rule::metric_head,
+        _ => form == of,
+    }
 }
 
 /// The form that opens with the words nearest before the place.
-fn form<'l>(place: usize, word: &dyn Fn(usize) -> &'l str) -> Option<&'static str> {
+fn form<'l>(of: Rule, place: usize, word: &dyn Fn(usize) -> &'l str) -> Option<&'static str> {
     let opens = |form: &str, at: usize| form.split([' ', ',']).next() == Some(word(at));
     let longest = |form: &str, at: usize| form.split(' ').enumerate().take_while(|(i, w)| word(at + i) == *w).count();
     (0..=place).rev().find_map(|at| {
         let forms = FORMS.iter().filter(|(rule, f)| {
             let inner = matches!(rule, Rule::definition);
-            opens(f, at) && (at == 0) != inner
+            belongs(*rule, of) && opens(f, at) && (at == 0) != inner
         });
         forms.rev().max_by_key(|(_, f)| longest(f, at)).map(|(_, f)| *f)
     })
