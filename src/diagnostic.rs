@@ -91,6 +91,8 @@ codes! {
     NoPath = "0205", Error;
     /// a name of another kind than is needed here
     WrongKind = "0206", Error;
+    /// a row that is looked for in itself
+    OwnRow = "0207", Warning;
 
     /// two units that do not go together
     UnitMismatch = "0301", Error;

@@ -3,7 +3,8 @@
 use clap::Args;
 
 use super::output::Out;
-use super::{DatabaseArgs, Done, FINE, PackArgs, now};
+use super::{DatabaseArgs, Done, FINE, Fault, PackArgs, now};
+use crate::lang::item::contract::Contract;
 use crate::settings::Settings;
 use crate::store::{Access, Store, changes, migrate};
 
@@ -32,8 +33,11 @@ pub(super) fn run(options: &Options, out: &mut Out) -> Done {
         None if options.database.db.is_some() => Settings::default(),
         None => options.rules.compile().settings,
     };
-    let mut store: Store = options.database.open(&settings, Access::Create)?;
     let packs: &[&str] = if options.pack { &["stage39"] } else { &[] };
+    for pack in packs {
+        foreign(options, pack)?;
+    }
+    let mut store: Store = options.database.open(&settings, Access::Create)?;
     let report = migrate::migrate(&mut store, packs, now())?;
     out.line(report.to_string())?;
     if let Some((_, pack)) = &rules {
@@ -47,4 +51,19 @@ pub(super) fn run(options: &Options, out: &mut Out) -> Done {
         }
     }
     Ok(FINE)
+}
+
+/// Rules of another world would get tables that they do not read, or of another shape.
+fn foreign(options: &Options, pack: &str) -> Result<(), Fault> {
+    let Some(rules) = options.rules.compile().pack else { return Ok(()) };
+    let tables = migrate::tables_of(pack)?;
+    let known = |c: &&&Contract| tables.iter().any(|t| t.eq_ignore_ascii_case(&c.table));
+    let own: Vec<&Contract> = rules.contracts.iter().filter(|c| c.is_table()).collect();
+    if own.iter().filter(known).count() * 2 >= own.len() {
+        return Ok(());
+    }
+    Err(Fault::new(
+        format!("most of the tables that these rules read are none of the {pack} pack's"),
+        "leave `--pack` out: the tables of other rules are made by the systems that fill them",
+    ))
 }

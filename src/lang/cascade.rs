@@ -189,8 +189,10 @@ fn check_cycles(cx: &mut Checker<'_>, triggers: &[Trigger]) {
             .collect();
         let lacks = match (space, limit) {
             (false, false) => ("ends this circle", "`once within 3 days` and `depth at most 3`"),
-            (false, true) => ("says how soon this circle may begin again", "`once within 3 days`"),
-            _ => ("says how often this circle may run", "`depth at most 3`"),
+            (false, true) => {
+                ("says how soon this circle may begin again, though its depth is limited", "`once within 3 days`")
+            }
+            _ => ("says how often this circle may run, though its firings are held apart", "`depth at most 3`"),
         };
         let mut fault = Diagnostic::new(Code::Cascade, format!("{}: nothing {}", shown.join("; "), lacks.0));
         for rule in &chain {

@@ -1127,7 +1127,14 @@ impl<'a> Checker<'a> {
                     word.span,
                     format!("`{word}` is a value of each {noun}, and here one value of the portfolio is needed"),
                 )
-                .help(format!("aggregate it in a metric of its own: `sum of {word} over {rows}`")),
+                .help(match metric.ty {
+                    Type::Words(_) | Type::Text | Type::Truth | Type::Date | Type::Moment => {
+                        format!("ask whether there is one: `there is {} where {word} is …`", crate::value::with_article(&noun))
+                    }
+                    _ => format!(
+                        "aggregate it in a metric of its own, `sum of {word} over {rows}`, or ask `there is no {noun} where {word} is …`"
+                    ),
+                }),
             );
             return None;
         };
@@ -1727,6 +1734,19 @@ impl<'a> Checker<'a> {
                 }
             },
         };
+        if matches!(&tie, Tie::LeadHere(hops) if hops.is_empty()) {
+            let noun = self.row_word(of);
+            self.report(
+                Diagnostic::at(
+                    Code::OwnRow,
+                    e.rows.noun.span,
+                    format!("this asks for the very {noun} that the line speaks of, and for no other"),
+                )
+                .help(format!(
+                    "write `there is a {noun} anywhere where …` if any {noun} counts, or the condition alone if this one is meant"
+                )),
+            );
+        }
         let window = match &e.window {
             None => None,
             Some(w) => Some(self.window(of, w)?),

@@ -196,13 +196,19 @@ fn fact<'s>(facts: &mut Facts<'s>, noun: Noun, line: &Line) -> Result<Node<'s>, 
         return Err(Box::new(
             Diagnostic::at(Code::Syntax, span, format!("`{word}` begins no fact of a {}", noun.word())).help(
                 super::syntax::reserved_help(word)
-                    .filter(|_| noun == Noun::Contract && !words.iter().any(|w| w.starts_with(word)))
+                    .filter(|_| noun == Noun::Contract)
+                    .filter(|_| is_column(text) || !words.iter().any(|w| w.starts_with(word)))
                     .or_else(|| nearest(word, words.iter().copied().chain(["waive"])))
                     .unwrap_or_else(|| format!("its facts begin with {}", crate::value::listed(words, "or"))),
             ),
         ));
     }
     Err(fault)
+}
+
+/// Whether the second word of a line is what a column can hold.
+fn is_column(text: &str) -> bool {
+    text.split_whitespace().nth(1).is_some_and(|w| super::item::contract::KINDS.contains(&w.trim_end_matches(',')))
 }
 
 /// The file an item stands in.

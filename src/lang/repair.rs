@@ -192,7 +192,7 @@ fn tokens(line: &str) -> Vec<(usize, usize)> {
 
 /// The change after which a line reads, if one of the likely ones does.
 pub(crate) fn repair(rule: Rule, line: &str, at: usize) -> Option<Repair> {
-    if line.len() > LONGEST || rule == Rule::cells {
+    if line.len() > LONGEST || rule == Rule::cells || elsewhere(rule, line, at).is_some() {
         return None;
     }
     let tokens = tokens(line);
@@ -244,7 +244,8 @@ fn strays(line: &str, tokens: &[(usize, usize)], place: usize) -> Vec<Edit> {
     let digit = |c: char| c.is_ascii_digit();
     let stray = |(from, to): (usize, usize)| {
         let in_number = line[..from].ends_with(digit) && line[to..].starts_with(digit);
-        let sign = matches!(&line[from..to], "the" | "an" | "at" | "that" | ";" | "," | "." | ":" | ")" | "]" | "}" | "\"");
+        let sign =
+            matches!(&line[from..to], "the" | "an" | "at" | "that" | ";" | "," | "." | ":" | ")" | "]" | "}" | "\"");
         (sign && !in_number).then(|| Edit { why: Why::Stray, from, to, with: String::new() })
     };
     [place, place.wrapping_sub(1)].iter().filter_map(|i| tokens.get(*i).copied()).filter_map(stray).collect()
@@ -296,6 +297,10 @@ fn phrases(line: &str, tokens: &[(usize, usize)], place: usize) -> Vec<Edit> {
                     found.push(Edit { why, from, to, with: phrase.join(" ") });
                 }
             };
+            // Nobody means `a` who writes `at`.
+            if phrase.len() == 1 && phrase[0].len() == 1 {
+                continue;
+            }
             if phrase.len() > 1 && word(start) == Some(&*phrase.concat()) {
                 edit(Why::Misspelt, 1);
             }
@@ -517,6 +522,48 @@ pub(crate) fn advice(rule: Rule, line: &str, at: usize, expected: &[String]) -> 
     form(rule, place.min(tokens.len().saturating_sub(1)), &word).map(|form| format!("such a line reads `{form}`"))
 }
 
+/// What people write in other languages, and how this one says it.
+pub(crate) fn elsewhere(rule: Rule, line: &str, at: usize) -> Option<&'static str> {
+    if line.len() > LONGEST || rule == Rule::cells {
+        return None;
+    }
+    let tokens = tokens(line);
+    let place = tokens.iter().position(|(_, end)| *end > at).unwrap_or(tokens.len());
+    let word = |i: usize| tokens.get(i).map_or("", |(from, to)| &line[*from..*to]);
+    let words: Vec<&str> = line.split(|c: char| !(c.is_alphanumeric() || c == '_')).filter(|w| !w.is_empty()).collect();
+    let says = |all: &[&str]| words.windows(all.len()).any(|w| w == all);
+    let one_of = |any: &[&str]| words.iter().any(|w| any.contains(&w.to_lowercase().as_str()));
+    let here = word(place);
+    let counted = |w: &[&str]| w[0] != "at" && w[1] == "last" && w[2].starts_with(|c: char| c.is_ascii_digit());
+    if words.windows(3).any(counted) && !says(&["within"]) {
+        return Some("a window reads `within last 7 days`, after the contract");
+    }
+    if one_of(&["weekend", "weekday", "monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday"]) {
+        return Some("conditions know no days of the week; let a column of the table say which rows are meant");
+    }
+    if matches!(here, "today" | "now" | "yesterday" | "tomorrow") {
+        return Some("a time against now reads `NAME is more than 3 days ago` or `NAME is less than 1 day from now`");
+    }
+    if here == "of" && matches!(word(0), "tell" | "ask" | "send") {
+        return Some("whom a column names is a role: `role head`, below it `named by COLUMN`; then `tell head`");
+    }
+    if rule == Rule::gate_fact && matches!(word(0), "every" | "each" | "all") {
+        return Some("say that none is otherwise: `there is no NOUN where METRIC is above PARAM`");
+    }
+    if matches!(here, "has" | "have" | "contains") {
+        return Some("whether rows exist reads `there is a NOUN where …`; how many is a metric, `count of CONTRACT`");
+    }
+    if says(&["needs", "at", "least"]) && here.starts_with(|c: char| c.is_alphabetic()) {
+        return Some("how many rows are needed is a plain number: `needs at least 10 rows`");
+    }
+    if says(&["consecutive"])
+        && words.iter().position(|w| *w == "consecutive").is_some_and(|i| i > 0 && words[i - 1] != "for")
+    {
+        return Some("how many periods must follow each other is a plain number: `for 2 consecutive months`");
+    }
+    None
+}
+
 /// Whether a line of one rule may be, or hold, a form of another.
 fn belongs(form: Rule, of: Rule) -> bool {
     match form {
@@ -534,7 +581,7 @@ fn form<'l>(of: Rule, place: usize, word: &dyn Fn(usize) -> &'l str) -> Option<&
     (0..=place).rev().find_map(|at| {
         let forms = FORMS.iter().filter(|(rule, f)| {
             let inner = matches!(rule, Rule::definition);
-            belongs(*rule, of) && opens(f, at) && (at == 0) != inner
+            (belongs(*rule, of) || f.starts_with("because")) && opens(f, at) && (at == 0) != inner
         });
         forms.rev().max_by_key(|(_, f)| longest(f, at)).map(|(_, f)| *f)
     })

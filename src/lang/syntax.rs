@@ -6,7 +6,7 @@ use pest::Parser;
 use pest::error::{ErrorVariant, InputLocation};
 use pest::iterators::Pair;
 
-use super::repair::{advice, repair};
+use super::repair::{advice, elsewhere, repair};
 use crate::diagnostic::{Code, Diagnostic, nearest, nearest_name};
 use crate::source::{FileId, Sources, Span};
 
@@ -514,8 +514,14 @@ fn explain(
         format!("`{word}` stands where {list} is expected")
     };
     let newline_before = slice[..word_at].trim_end_matches(' ').ends_with('\n');
-    let help = reserved_help(word)
-        .filter(|_| expected.iter().any(|e| e == "a name"))
+    let help = elsewhere(rule, slice, at)
+        .map(str::to_owned)
+        .or_else(|| {
+            // Where a value may stand, most of these words are out of place and not meant as names.
+            let column = matches!(word, "at" | "by" | "from" | "over" | "since" | "to");
+            let named = |e: &String| e == "a name" || column && e == "a value or a name";
+            reserved_help(word).filter(|_| expected.iter().any(named))
+        })
         .or_else(|| nearest(word, first_words).filter(|_| !RESERVED.contains(&word)))
         .or_else(|| phrase.map(|p| format!("did you mean `{p}`?")))
         .or_else(|| {

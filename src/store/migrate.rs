@@ -153,6 +153,13 @@ pub fn migrate(store: &mut Store, packs: &[&str], at: Timestamp) -> Result<Repor
     run(store, &families, at)
 }
 
+/// The tables and views that the migrations of a pack make.
+pub fn tables_of(pack: &str) -> Result<Vec<String>, StoreError> {
+    let all: Vec<&Migration> = PACKS.iter().filter(|(name, _)| *name == pack).flat_map(|(_, family)| *family).collect();
+    let made = rehearse(&all)?.into_iter().flatten();
+    Ok(made.filter(|object| matches!(&*object.kind, "table" | "view")).map(|object| object.name).collect())
+}
+
 /// Refuses a database whose own tables are of a later version than this program knows.
 pub(super) fn refuse_newer(conn: &Connection, name: &str) -> Result<(), StoreError> {
     if !is_record(conn).map_err(fault(name))? {

@@ -427,7 +427,8 @@ impl Contract {
 
 // ── check ──
 
-const KINDS: [&str; 9] = ["text", "count", "number", "percent", "money", "date", "moment", "hours", "id"];
+/// The words for what a column can hold, as far as one word says it.
+pub(crate) const KINDS: [&str; 9] = ["text", "count", "number", "percent", "money", "date", "moment", "hours", "id"];
 
 /// First pass: columns and their types, so that everything else can refer to them.
 pub(crate) fn declare(cx: &mut Checker<'_>, written: &Written) -> Contract {

@@ -1273,6 +1273,8 @@ fn expected_word(cx: &mut Checker<'_>, subject: Subject, name: &Word, written: &
             .help(nearest(&text, known).unwrap_or_else(|| format!("it is {}", listed(words, "or"))));
         if matches!(subject, Subject::Contract(_)) && &*text != "violated" {
             finding = finding.help(format!("write `expect contract {name} holds` or `… is violated`"));
+        } else if &*text == "clear" && words.contains(&"armed") {
+            finding = finding.help(format!("a rule whose condition does not hold is armed: `expect {name} is armed`"));
         }
         cx.report(finding);
         return None;
