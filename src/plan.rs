@@ -448,7 +448,9 @@ impl Planner<'_> {
             Tie::Common { theirs, ours } => {
                 self.hops(e.rows.of, theirs, moment);
                 if let Some(here) = scopes.first().copied().flatten() {
-                    self.hops(here, ours, moment);
+                    // What both refer to is known by its table alone.
+                    let common = self.hops(here, ours, moment);
+                    self.table(common, moment);
                 }
             }
         }

@@ -180,8 +180,10 @@ impl Sql<'_> {
             parts.extend(self.within(&name, ty, &window::seen(self.at), w));
         }
         if let Some((from, until)) = contract.valid {
+            // Without a beginning it is in force from ever, as without an end it is for ever.
             let (name, ty) = column(from);
-            parts.extend(self.within(&name, ty, &window::seen(self.at), w));
+            let begun = self.within(&name, ty, &window::seen(self.at), w);
+            parts.push(format!("({name} IS NULL OR ({}))", begun.join(" AND ")));
             let (name, ty) = column(until);
             let after = match ty {
                 Type::Date => {

@@ -122,23 +122,36 @@ pub(crate) fn check(cx: &mut Checker<'_>, written: &Written) -> Option<Param> {
     let words: Option<Arc<[Arc<str>]>> =
         written.words.as_ref().map(|w| w.iter().filter_map(|e| cx.plain_word(e)).collect());
     let (value, ty) = match (&default.kind, words) {
-        (ExprKind::Name(path), Some(words)) => {
-            let word = path.single()?;
-            if !words.contains(&word.text) {
+        (ExprKind::Literal(Literal::Truth(_)), Some(_)) => {
+            cx.report(
+                Diagnostic::at(Code::WrongKind, *span, format!("`{name}` is yes or no, which needs no list"))
+                    .help("leave `one of …` out, or choose one of its words"),
+            );
+            return None;
+        }
+        (_, Some(words)) => {
+            let word = cx.plain_word(default);
+            let Some(word) = word.filter(|w| words.contains(w)) else {
+                let given = match &default.kind {
+                    ExprKind::Name(path) => path.to_string(),
+                    ExprKind::Literal(Literal::Text(word)) => word.text.to_string(),
+                    ExprKind::Literal(Literal::Number(n)) => n.decimal(6),
+                    _ => "this value".to_owned(),
+                };
                 cx.report(
                     Diagnostic::at(
                         Code::UnknownWord,
                         *span,
-                        format!("`{word}` is not one of {}", crate::value::listed(&words, "or")),
+                        format!("`{given}` is not one of {}", crate::value::listed(&words, "or")),
                     )
                     .help(
-                        nearest(&word.text, words.iter().map(|w| &**w))
+                        nearest(&given, words.iter().map(|w| &**w))
                             .unwrap_or_else(|| "choose one of these, or add it to them".to_owned()),
                     ),
                 );
                 return None;
-            }
-            (Value::Text(word.text.clone()), Type::Words(words))
+            };
+            (Value::Text(word), Type::Words(words))
         }
         (ExprKind::Name(path), None) => {
             cx.report(
@@ -147,7 +160,6 @@ pub(crate) fn check(cx: &mut Checker<'_>, written: &Written) -> Option<Param> {
             );
             return None;
         }
-        (ExprKind::Literal(Literal::Text(word)), Some(words)) => (Value::Text(word.text.clone()), Type::Words(words)),
         _ => {
             let constant = cx.constant(default)?;
             let ExprKind::Literal(value) = constant.kind else { return None };

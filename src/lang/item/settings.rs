@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use super::super::check::Checker;
-use super::super::expr::{Expr, ExprKind, ParamId, Written as AsWritten, amount_of};
+use super::super::expr::{Expr, ExprKind, Literal, ParamId, Written as AsWritten, amount_of};
 use super::super::pack::Pack;
 use super::super::print::{Block, quoted, titled, value};
 use super::super::syntax::{Node, Rule, Word};
@@ -97,9 +97,9 @@ pub(crate) fn check_setting(cx: &mut Checker<'_>, set: &Setting) -> Option<(Para
     let id = cx.param_named(&set.param)?;
     let param = cx.params[id.index()].clone()?;
     let value = match (&set.value.kind, &param.ty) {
-        (ExprKind::Name(path), Type::Words(words)) => {
-            let word = path.single()?;
-            if !words.contains(&word.text) {
+        (ExprKind::Name(_) | ExprKind::Literal(Literal::Text(_) | Literal::Number(_)), Type::Words(words)) => {
+            let word = cx.plain_word(&set.value)?;
+            if !words.contains(&word) {
                 cx.report(
                     Diagnostic::at(
                         Code::UnknownWord,
@@ -110,11 +110,11 @@ pub(crate) fn check_setting(cx: &mut Checker<'_>, set: &Setting) -> Option<(Para
                             crate::value::listed(words, "or")
                         ),
                     )
-                    .help_if(nearest(&word.text, words.iter().map(|w| &**w))),
+                    .help_if(nearest(&word, words.iter().map(|w| &**w))),
                 );
                 return None;
             }
-            Value::Text(word.text.clone())
+            Value::Text(word)
         }
         _ => {
             let constant = cx.constant(&set.value)?;
