@@ -1565,8 +1565,12 @@ impl<'a> Judge<'a> {
             },
             _ => (0..table.keys.len() as u32).collect(),
         };
-        let mut found = Tri::any(chosen.into_iter().map(|row| {
-            let own = Row { relation: x.rows.of, key: table.keys[row as usize] };
+        let itself = rows.first().filter(|_| x.other).copied();
+        let beside = chosen
+            .into_iter()
+            .map(|row| Row { relation: x.rows.of, key: table.keys[row as usize] })
+            .filter(|row| itself != Some(*row));
+        let mut found = Tri::any(beside.map(|own| {
             let mut scope = vec![own];
             scope.extend_from_slice(rows);
             Tri::all([

@@ -1704,8 +1704,22 @@ impl<'a> Checker<'a> {
         if self.is_broken(of) {
             return None;
         }
+        if e.other && scope.relation != Some(of) {
+            let noun = self.row_word(of);
+            let beside = match scope.relation {
+                Some(here) => format!("this line speaks of {}", crate::value::with_article(&self.row_word(here))),
+                None => "this line speaks of the portfolio".to_owned(),
+            };
+            self.report(
+                Diagnostic::at(Code::WrongKind, e.rows.noun.span, format!("another {noun} than which? {beside}"))
+                    .help(format!("write `there is {} …`", crate::value::with_article(&noun))),
+            );
+            return None;
+        }
         let tie = match scope.relation {
             _ if e.rows.anywhere => Tie::Anywhere,
+            // Of all its kind, the row itself aside.
+            Some(here) if e.other && e.rows.via.is_none() && here == of => Tie::Anywhere,
             None => Tie::Anywhere,
             Some(here) => match &e.rows.via {
                 Some(via) => {
@@ -1756,7 +1770,7 @@ impl<'a> Checker<'a> {
             None => None,
             Some(f) => Some(self.condition(&inside, f)?),
         };
-        Some(Exists { none: e.none, rows: Rows { of, tie }, window, filter })
+        Some(Exists { none: e.none, other: e.other, rows: Rows { of, tie }, window, filter })
     }
 
     fn contracts_of(&mut self, written: &WrittenContracts, span: Span) -> Option<Vec<ContractId>> {

@@ -229,6 +229,8 @@ pub struct Distance<S: Stage> {
 pub struct Exists<S: Stage> {
     /// `there is no`.
     pub none: bool,
+    /// `there is another`, `there is no other`: beside the row that the line speaks of.
+    pub other: bool,
     /// Which rows.
     pub rows: S::Rows,
     /// Only those within.
@@ -741,6 +743,7 @@ fn exists(node: &Node<'_>, faults: &mut Vec<Diagnostic>) -> ExprKind<Written> {
     };
     ExprKind::Exists(Box::new(Exists {
         none: node.has(Rule::no),
+        other: node.has(Rule::other) || node.child(Rule::article).is_some_and(|a| a.text() == "another"),
         rows,
         window: node.child(Rule::window).map(|w| window(&w, faults)),
         filter: node.child(Rule::filter).map(|f| filter(&f, faults)),

@@ -243,9 +243,15 @@ impl<'p> Place<'p> {
             ExprKind::Arith(op, a, b) => self.arith(*op, a, b, tight),
             ExprKind::Exists(x) => {
                 let noun = pack.row_word(x.rows.of);
-                let what = if x.none { format!("no {noun}") } else { with_article(noun) };
+                let what = match (x.none, x.other) {
+                    (true, false) => format!("no {noun}"),
+                    (true, true) => format!("no other {noun}"),
+                    (false, true) => format!("another {noun}"),
+                    (false, false) => with_article(noun),
+                };
                 let mut text = format!("there is {what}");
-                if self.known {
+                // Of others `anywhere` goes without saying.
+                if self.known && !(x.other && x.rows.tie == Tie::Anywhere) {
                     text.push_str(&self.tie(&x.rows));
                 }
                 if let Some(w) = &x.window {

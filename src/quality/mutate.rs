@@ -532,7 +532,7 @@ fn opposite(a: &Expr<Checked>, b: &Expr<Checked>) -> bool {
     match (&a.kind, &b.kind) {
         (ExprKind::Compare(x, a, b), ExprKind::Compare(y, c, d)) => x.opposite() == *y && a == c && b == d,
         (ExprKind::Exists(x), ExprKind::Exists(y)) => {
-            x.none != y.none && x.rows == y.rows && x.window == y.window && x.filter == y.filter
+            x.none != y.none && x.other == y.other && x.rows == y.rows && x.window == y.window && x.filter == y.filter
         }
         (ExprKind::Not(inner), _) => **inner == *b,
         (_, ExprKind::Not(inner)) => **inner == *a,

@@ -428,7 +428,8 @@ impl Contract {
 // ── check ──
 
 /// The words for what a column can hold, as far as one word says it.
-pub(crate) const KINDS: [&str; 9] = ["text", "count", "number", "percent", "money", "date", "moment", "hours", "id"];
+pub(crate) const KINDS: [&str; 11] =
+    ["text", "count", "number", "percent", "points", "money", "date", "moment", "hours", "minutes", "id"];
 
 /// First pass: columns and their types, so that everything else can refer to them.
 pub(crate) fn declare(cx: &mut Checker<'_>, written: &Written) -> Contract {

@@ -96,6 +96,17 @@ pub(crate) fn settle(file: &File, settings: &mut Settings, diagnostics: &mut Vec
             );
         }
     }
+    for written in file.roles.iter().filter(|w| w.role.decides) {
+        let own = &written.head.name;
+        let later =
+            |name: &str| file.roles.iter().any(|w| *w.head.name.text == *name && w.head.span.start > own.span.start);
+        if let Some((other, _)) = roles.iter().find(|(n, role)| role.decides && ***n != *own.text && !later(n)) {
+            diagnostics.push(
+                Diagnostic::at(Code::Duplicate, own.span, format!("`{own}` decides, and so does `{other}`"))
+                    .help("what no decision gives to anybody is decided by one role: keep `decides` with one of them"),
+            );
+        }
+    }
     settings.roles = Some(roles);
 }
 

@@ -969,13 +969,17 @@ fn check_expectation(cx: &mut Checker<'_>, written: &WrittenExpectation) -> Opti
                             about.span,
                             format!("nobody is told or asked about `{about}` itself"),
                         )
-                        .help("name the trigger, rollback or contract that tells or asks"),
+                        .help("name the trigger or rollback that tells or asks"),
                     );
                     return None;
                 }
             };
-            if matches!(subject, Subject::Contract(_)) && !told {
-                cx.report(Diagnostic::at(Code::WrongKind, about.span, "a contract tells people and asks nobody"));
+            if matches!(subject, Subject::Contract(_)) {
+                cx.report(
+                    Diagnostic::at(Code::WrongKind, about.span, "whom a broken contract tells cannot be tested").help(
+                        format!("write `expect contract {about} is violated`; whom it tells stands in its block"),
+                    ),
+                );
                 return None;
             }
             check_key(cx, grain, key.as_ref(), about, true)?;
