@@ -49,9 +49,9 @@ pub(super) fn overview(page: &mut Writer<'_, '_>) {
         page.para(&format!("**[Stage {}]({})**{title}{because}", item.name, page.place(thing)));
     }
     page.para(
-        "These pages are written from the rules by `bylaws doc`. Each sentence in a frame is the rule itself, word for \
-         word as the program keeps and judges it; what stands around it – reasons, numbers in force, who uses what – \
-         comes from the same rules. Nothing here is written by hand.",
+        "These pages are written from the rules by `bylaws doc`. Each text in a frame is the rule itself, in the words \
+         in which the program keeps and judges it; what stands around it – its reason, the numbers in force, who uses \
+         what – comes from the same rules. Nothing here is written by hand.",
     );
     page.heading("The pages");
     let mut table = Table::new(&["Page", "What it answers", "What is on it"]);

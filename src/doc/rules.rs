@@ -98,6 +98,7 @@ pub(super) fn thresholds(page: &mut Writer<'_, '_>) {
     page.para(&table.to_string());
     for (thing, _) in page.book.all(Noun::Threshold) {
         page.item(thing);
+        page.bullet(&format!("**Where it comes from:** {}", lineage::link(page, thing)));
         page.relations(thing);
     }
 }
@@ -113,7 +114,8 @@ fn gates_of<'p>(pack: &'p Pack, entering: bool, stage: &str) -> Vec<(Thing, &'p 
 pub(super) fn gates(page: &mut Writer<'_, '_>) {
     let pack = page.pack();
     page.title();
-    page.para("A gate is open when every one of its lines holds. A gate that is unknown is closed.");
+    page.para("A gate is open when every one of its lines holds. A gate that is unknown is closed. Where a drawing shows several \
+         gates side by side, every one of them must be open.");
     for (i, stage) in (0u32..).zip(&pack.stages) {
         let thing = Thing::new(Noun::Stage, i);
         page.item(thing);
@@ -134,13 +136,14 @@ pub(super) fn gates(page: &mut Writer<'_, '_>) {
         table.row(vec![
             page.link(Thing::new(Noun::Gate, i)),
             text(gate.title.as_deref().unwrap_or_default()),
-            format!("{way} {}", gate.stage),
+            format!("{way} {} {}", if gate.stage.contains('.') { "substage" } else { "stage" }, gate.stage),
             lines.join("<br>"),
         ]);
     }
     page.para(&table.to_string());
     for (thing, _) in page.book.all(Noun::Gate) {
         page.item(thing);
+        page.bullet(&format!("**Where it comes from:** {}", lineage::link(page, thing)));
         page.relations(thing);
     }
 }
@@ -311,6 +314,7 @@ pub(super) fn reports(page: &mut Writer<'_, '_>) {
     page.para(&table.to_string());
     for (thing, _) in page.book.all(Noun::Report) {
         page.item(thing);
+        page.bullet(&format!("**Where it comes from:** {}", lineage::link(page, thing)));
         page.relations(thing);
     }
 }
