@@ -28,7 +28,7 @@
 //! | 8 | verdicts and memory → intents | [`engine::decide::decide`] | cannot |
 //! | 9 | intents → receipts | carried out in a later version | – |
 //!
-//! [`compile::compile`] is arrows 1 to 3 on one screen, [`tick::Tick`] arrows 4 to 7.
+//! [`compile::compile`] is arrows 1 to 3 on one screen, [`tick::Tick`] arrows 4 to 7. [`doc::pages`] makes of a pack what people read.
 //!
 //! # What always holds
 //!
@@ -44,6 +44,7 @@ pub mod cli;
 pub mod compile;
 pub mod demo;
 pub mod diagnostic;
+pub mod doc;
 pub mod engine;
 pub mod lang;
 pub mod page;

@@ -122,6 +122,16 @@ impl Calendar {
         Calendar { zone: self.zone.clone(), holidays }
     }
 
+    /// The name of its zone.
+    pub fn zone(&self) -> &str {
+        self.zone.iana_name().unwrap_or("UTC")
+    }
+
+    /// The days on which nobody works, in order.
+    pub fn holidays(&self) -> &[Date] {
+        &self.holidays
+    }
+
     /// The day a moment falls on.
     pub fn date(&self, at: Timestamp) -> Date {
         at.to_zoned(self.zone.clone()).date()

@@ -5,6 +5,7 @@ mod board;
 mod changed;
 mod check;
 mod demo;
+mod doc;
 mod explain;
 mod fmt;
 mod formats;
@@ -99,6 +100,14 @@ enum Command {
     Explain(explain::Options),
     /// Show a rule or metric: its text, what it reads, how it is computed
     Show(show::Options),
+    /// Write the rules as pages for people: Markdown with links and drawings
+    ///
+    /// Parameters, metrics, thresholds, gates, triggers, decision rights, rollbacks, data contracts, lineage, reports
+    /// and every name, each in the words of the language, with what it uses and what uses it. The same rules give the
+    /// same pages. Pages that an earlier run wrote and that are no longer needed are removed; a file that this command
+    /// did not write is never touched, and one that stands in the way is an error (exit 2). `--check` writes nothing
+    /// and exits 1 when the folder is not as the rules have it: for a CI. For example: bylaws doc --out docs/rules
+    Doc(doc::Options),
     /// Change a param: one line in settings.bylaw, checked, written and committed
     ///
     /// The change is refused with the findings of `check` where the rules would not stand with it. In a Git repository
@@ -208,6 +217,7 @@ fn run_command() -> ExitCode {
         Command::Fmt(options) => fmt::run(&options, &mut out),
         Command::Explain(options) => explain::run(&options, &mut out),
         Command::Show(options) => show::run(&options, &mut out),
+        Command::Doc(options) => doc::run(&options, &mut out),
         Command::Set(options) => set::set(&options, &mut out),
         Command::Reset(options) => set::reset(&options, &mut out),
         Command::Profile(options) => set::profiles(&options, &mut out),

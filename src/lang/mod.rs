@@ -12,5 +12,6 @@ pub mod parse;
 pub mod print;
 mod repair;
 pub mod syntax;
+pub mod uses;
 pub mod waiver;
 pub mod ways;

@@ -135,6 +135,7 @@ fn amount(n: Number, currency: &str) -> String {
     let sign = crate::value::currency_sign(currency).unwrap_or("$");
     let cents = n.times(Number::whole(100)).and_then(Number::to_whole).is_some() && n.to_whole().is_none();
     let text = if cents { n.fixed(2) } else { n.decimal(30) };
+    let text = crate::value::grouped(&text);
     text.strip_prefix('-').map_or_else(|| format!("{sign}{text}"), |t| format!("-{sign}{t}"))
 }
 

@@ -803,7 +803,8 @@ impl Hold {
 }
 
 impl Condition {
-    fn print(&self, place: &Place<'_>) -> String {
+    /// The canonical form, beside the row of the key.
+    pub fn print(&self, place: &Place<'_>) -> String {
         format!("{}{}", place.expr(&self.expr), self.hold.as_ref().map(|h| h.print(place)).unwrap_or_default())
     }
 }
@@ -835,6 +836,17 @@ impl Pace {
     }
 }
 
+impl Check {
+    /// The canonical form, beside the row of the key.
+    pub fn print(&self, place: &Place<'_>) -> String {
+        let other = self.other.as_ref().map(|(condition, pace)| {
+            let condition = Place::portfolio(place.pack).expr(condition);
+            format!(" while {condition}, otherwise {}", pace.print(place))
+        });
+        format!("{}{}", self.pace.print(place), other.unwrap_or_default())
+    }
+}
+
 impl Trigger {
     /// The canonical form.
     pub fn print(&self, pack: &Pack) -> Block {
@@ -862,11 +874,7 @@ impl Trigger {
             let tell = unknown.tell.as_ref().map(|t| format!(" and {}", t.print(pack))).unwrap_or_default();
             block.fact(format!("when unknown, {}{tell}", unknown.act.word()));
         }
-        let other = self.check.other.as_ref().map(|(condition, pace)| {
-            let condition = Place::portfolio(pack).expr(condition);
-            format!(" while {condition}, otherwise {}", pace.print(&place))
-        });
-        block.fact(format!("check {}{}", self.check.pace.print(&place), other.unwrap_or_default()));
+        block.fact(format!("check {}", self.check.print(&place)));
         if let Some(once) = &self.once {
             block.fact_if(once.within.as_ref().map(|w| format!("once within {}", place.single(w))));
             let later = once.later.as_ref();
