@@ -10,6 +10,7 @@ use crate::lang::expr::{
     Anchor, Binding, Checked, ContractId, Exists, Expr, ExprKind, Hop, MetricId, Presence, Relation, Tie, Window,
     WindowKind,
 };
+use crate::lang::item::contract::Optional;
 use crate::lang::item::metric::{Aggregate, Definition, Fold, Then};
 use crate::lang::item::step::{About, StepKind};
 use crate::lang::item::threshold::Cadence;
@@ -584,19 +585,24 @@ impl Planner<'_> {
         };
         let measure = |what| Measure { what, window: a.window.clone(), filter: a.filter.clone() };
         let quantity = |c: u32| shape.columns[c as usize].ty.is_quantity();
+        // Where rows keep their contract, every one of them has what it must have.
+        let known = |c: u32| match shape.columns[c as usize].optional {
+            Optional::Required => measure(What::Rows),
+            _ => measure(What::Known(c)),
+        };
         Some(match (a.fold, column) {
             (Fold::Count, _) => vec![measure(What::Rows)],
             (Fold::CountDistinct, Some(c)) if !matches!(shape.columns[c as usize].ty, Type::Moment) => {
-                vec![measure(What::Distinct(c)), measure(What::Known(c)), measure(What::Rows)]
+                vec![measure(What::Distinct(c)), known(c), measure(What::Rows)]
             }
             (Fold::Sum | Fold::Average, Some(c)) if quantity(c) => {
-                vec![measure(What::Sum(c)), measure(What::Known(c)), measure(What::Rows)]
+                vec![measure(What::Sum(c)), known(c), measure(What::Rows)]
             }
             (Fold::Min, Some(c)) if quantity(c) => {
-                vec![measure(What::Min(c)), measure(What::Known(c)), measure(What::Rows)]
+                vec![measure(What::Min(c)), known(c), measure(What::Rows)]
             }
             (Fold::Max, Some(c)) if quantity(c) => {
-                vec![measure(What::Max(c)), measure(What::Known(c)), measure(What::Rows)]
+                vec![measure(What::Max(c)), known(c), measure(What::Rows)]
             }
             // Only a direct reference can be probed through an index; other ways take the rows.
             (Fold::Latest, Some(c)) if hops.len() == 1 => vec![measure(What::Latest(c))],

@@ -69,6 +69,14 @@ pub struct Sql<'a> {
     pub source: &'a dyn Fn(ContractId) -> Source,
     /// Sums through the exact aggregate instead of the built-in one, which is inexact for numbers with fractions.
     pub exact: bool,
+    /// Whether an index of a contract's table leads from a column to another, so that a stretch of time of one key is
+    /// found without reading the others.
+    pub indexed: &'a dyn Fn(ContractId, u32, u32) -> bool,
+}
+
+/// Where nothing is known of indexes.
+pub fn unindexed(_: ContractId, _: u32, _: u32) -> bool {
+    false
 }
 
 /// `"name"`.
@@ -440,15 +448,11 @@ impl Sql<'_> {
     }
 
     /// The rows of a scan that none of its windows needs are not read.
-    fn hull(&self, scan: &GroupScan, measures: &[usize], w: &mut Writer) -> Vec<String> {
-        let contract = self.pack.contract(scan.contract);
+    fn hull(&self, scan: &GroupScan, measures: &[usize]) -> Option<(u32, Range)> {
         let mut hull: Option<(u32, Range)> = None;
         for i in measures {
-            let Some(window) = &scan.measures[*i].window else { return Vec::new() };
-            let Some(Binding::Column { column, .. }) = &window.by else { return Vec::new() };
-            let Some(range) = window::range(self.calendar(), &window.kind, self.at, self.param) else {
-                return Vec::new();
-            };
+            let (column, range) = self.window(&scan.measures[*i])?;
+            let column = &column;
             hull = Some(match hull {
                 None => (*column, range),
                 Some((same, wide)) if same == *column => {
@@ -458,26 +462,33 @@ impl Sql<'_> {
                     };
                     (same, Range { from, to: if wide.to.0 >= range.to.0 { wide.to } else { range.to } })
                 }
-                Some(_) => return Vec::new(),
+                Some(_) => return None,
             });
         }
-        match hull {
-            Some((column, range)) => {
-                let column = &contract.columns[column as usize];
-                self.within(&format!("r.{}", quote(&column.stored)), &column.ty, &range, w)
-            }
-            None => Vec::new(),
-        }
+        hull
     }
 
-    fn condition(&self, scan: &GroupScan, measure: &Measure, w: &mut Writer) -> Vec<String> {
+    /// The column and the stretch of time of a measure.
+    fn window(&self, measure: &Measure) -> Option<(u32, Range)> {
+        let window = measure.window.as_ref()?;
+        let Some(Binding::Column { column, .. }) = &window.by else { return None };
+        Some((*column, window::range(self.calendar(), &window.kind, self.at, self.param)?))
+    }
+
+    /// What a row must keep to count for a measure, beside what all rows that are read keep.
+    fn condition(
+        &self,
+        scan: &GroupScan,
+        measure: &Measure,
+        hull: Option<&(u32, Range)>,
+        w: &mut Writer,
+    ) -> Vec<String> {
         let contract = self.pack.contract(scan.contract);
         let mut parts = Vec::new();
-        if let Some(window) = &measure.window
-            && let Some(Binding::Column { column, .. }) = &window.by
-            && let Some(range) = window::range(self.calendar(), &window.kind, self.at, self.param)
+        if let Some((column, range)) = self.window(measure)
+            && hull.is_none_or(|h| *h != (column, range))
         {
-            let column = &contract.columns[*column as usize];
+            let column = &contract.columns[column as usize];
             parts.extend(self.within(&format!("r.{}", quote(&column.stored)), &column.ty, &range, w));
         }
         if let Some(filter) = &measure.filter {
@@ -490,7 +501,12 @@ impl Sql<'_> {
         let contract = self.pack.contract(scan.contract);
         let mut w = Writer::new();
         let from = self.from(scan.contract, &mut w);
-        let key = self.group_key(scan, &mut w);
+        let hull = self.hull(scan, measures);
+        let sought = self.sought(scan, hull.as_ref());
+        let key = match &sought {
+            Some(_) => Some("n.k".to_owned()),
+            None => self.group_key(scan, &mut w),
+        };
         let mut list: Vec<String> = key.iter().cloned().collect();
         for i in measures {
             let measure = &scan.measures[*i];
@@ -513,7 +529,7 @@ impl Sql<'_> {
                     }
                 }
             };
-            let condition = self.condition(scan, measure, &mut w);
+            let condition = self.condition(scan, measure, hull.as_ref(), &mut w);
             list.push(if condition.is_empty() {
                 call
             } else {
@@ -521,9 +537,23 @@ impl Sql<'_> {
             });
         }
         let mut tests = self.visible(contract, "r.", &mut w);
-        tests.extend(self.hull(scan, measures, &mut w));
-        tests.extend(key.iter().map(|k| format!("{k} IS NOT NULL")));
-        let mut sql = format!("SELECT {} FROM {from} AS r{}", list.join(", "), w.join_sql);
+        if let Some((column, range)) = &hull {
+            let column = &contract.columns[*column as usize];
+            let tests_of_time = self.within(&format!("r.{}", quote(&column.stored)), &column.ty, range, &mut w);
+            tests.extend(tests_of_time.into_iter().filter(|t| !tests.contains(t)).collect::<Vec<_>>());
+        }
+        let mut sql = match &sought {
+            // Without `CROSS` the other table could be read first, and whole.
+            Some((keys, via)) => format!(
+                "SELECT {} FROM {keys} AS n CROSS JOIN {from} AS r ON r.{via} = n.k{}",
+                list.join(", "),
+                w.join_sql
+            ),
+            None => {
+                tests.extend(key.iter().map(|k| format!("{k} IS NOT NULL")));
+                format!("SELECT {} FROM {from} AS r{}", list.join(", "), w.join_sql)
+            }
+        };
         if !tests.is_empty() {
             sql.push_str(&format!(" WHERE {}", tests.join(" AND ")));
         }
@@ -531,6 +561,28 @@ impl Sql<'_> {
             sql.push_str(" GROUP BY 1");
         }
         Query { sql, args: w.args }
+    }
+
+    /// The keys and the column that refers to them, where a stretch of time is better sought for each key by itself.
+    fn sought(&self, scan: &GroupScan, hull: Option<&(u32, Range)>) -> Option<(String, String)> {
+        let ([Hop::Column(via)], Some(grain @ Relation::Contract(_))) = (&scan.hops[..], scan.grain) else {
+            return None;
+        };
+        let (column, range) = hull?;
+        let live = (self.source)(scan.contract) == Source::Live;
+        if !live || range.from.is_none() || !(self.indexed)(scan.contract, *via, *column) {
+            return None;
+        }
+        let contract = self.pack.contract(scan.contract);
+        Some((self.every_key(grain)?, quote(&contract.columns[*via as usize].stored)))
+    }
+
+    /// Every key of a contract's rows, as `k`.
+    fn every_key(&self, relation: Relation) -> Option<String> {
+        let Relation::Contract(id) = relation else { return None };
+        let noun = self.pack.contract(id);
+        let key = noun.key.first().map_or("id", |k| &noun.columns[*k as usize].stored);
+        Some(format!("(SELECT {} AS k FROM {})", quote(key), quote(&noun.table)))
     }
 
     /// The latest (or first) row of each key: one probe of the index a key.
@@ -554,7 +606,7 @@ impl Sql<'_> {
             })
             .collect();
         let mut tests = self.visible(contract, "r.", &mut w);
-        tests.extend(self.condition(scan, model, &mut w));
+        tests.extend(self.condition(scan, model, None, &mut w));
         if !self.is_required(scan, measures[0]) {
             tests.extend(columns.first().map(|c| format!("{c} IS NOT NULL")));
         }
@@ -566,14 +618,10 @@ impl Sql<'_> {
         } else {
             (moment_expr(&format!("r.{date}")), moment_expr(&format!("x.{date}")))
         };
-        let grain = match scan.grain {
-            Some(Relation::Contract(id)) => {
-                let noun = self.pack.contract(id);
-                let key = noun.key.first().map_or("id", |k| &noun.columns[*k as usize].stored);
-                format!("(SELECT {} AS k FROM {})", quote(key), quote(&noun.table))
-            }
-            _ => format!("(SELECT DISTINCT {via} AS k FROM {from})"),
-        };
+        let grain = scan
+            .grain
+            .and_then(|grain| self.every_key(grain))
+            .unwrap_or_else(|| format!("(SELECT DISTINCT {via} AS k FROM {from})"));
         let sql = format!(
             "SELECT n.k, {outer_date}, {} FROM {grain} AS n JOIN {from} AS r ON r.{via} = n.k AND {outer_date} = \
              (SELECT {}({inner_date}) FROM {from} AS x WHERE x.{via} = n.k AND {}) WHERE {}",

@@ -241,7 +241,7 @@ impl<'a> Judge<'a> {
 
     /// Key numbers of a relation at a moment, in the order of their keys.
     pub fn keys(&self, relation: Relation, moment: MomentId) -> Result<Vec<u32>, Arc<Why>> {
-        let mut numbers: Vec<u32> = self.table(relation, moment)?.row_of.keys().copied().collect();
+        let mut numbers: Vec<u32> = self.table(relation, moment)?.row_of.keys().collect();
         numbers.sort_by_cached_key(|n| self.key(relation, *n));
         Ok(numbers)
     }
@@ -252,8 +252,8 @@ impl<'a> Judge<'a> {
         if let Relation::Contract(id) = relation
             && let Some(column) = label_column(self.pack, id)
             && let Ok(table) = self.table(relation, MomentId::NOW)
-            && let Some(row) = table.row_of.get(&number)
-            && let Some(Cell::Value(Value::Text(name))) = table.columns.get(&column).and_then(|c| c.get(*row as usize))
+            && let Some(row) = table.row_of.get(number)
+            && let Some(Cell::Value(Value::Text(name))) = table.columns.get(&column).and_then(|c| c.get(row as usize))
         {
             return name.to_string();
         }
@@ -274,11 +274,11 @@ impl<'a> Judge<'a> {
             Ok(table) => table,
             Err(why) => return Reading::unknown(why),
         };
-        let Some(row) = table.row_of.get(&key) else {
+        let Some(row) = table.row_of.get(key) else {
             let text = format!("there is no {} {}", self.pack.row_word(relation), key_words(&self.key(relation, key)));
             return Reading::unknown(Why::new(Reason::Orphan, text));
         };
-        match table.columns.get(&column).and_then(|c| c.get(*row as usize)) {
+        match table.columns.get(&column).and_then(|c| c.get(row as usize)) {
             Some(Cell::Value(value)) => Reading::known(value.clone()),
             Some(Cell::Missing) => Reading::missing(),
             Some(Cell::Bad(why)) => Reading::unknown(why.clone()),
@@ -773,12 +773,11 @@ impl<'a> Judge<'a> {
             Some(Err(why)) => return Reading::unknown(why.clone()),
             None => return Reading::unknown(Why::new(Reason::CannotRead, "the scan was not read")),
         };
-        let group = groups.rows.get(&key.unwrap_or(0));
-        let raw = |i: usize| group.and_then(|g| g.get(used.measures[i]));
-        let count = |i: usize| if let Some(Raw::Count(n)) = raw(i) { *n } else { 0 };
+        let raw = |i: usize| groups.get(key.unwrap_or(0), used.measures[i]);
+        let count = |i: usize| if let Some(Raw::Count(n)) = raw(i) { n } else { 0 };
         let whole = |n: u64| Value::Number(Number::whole(i128::from(n)));
         if let Some(Raw::Bad(why)) = raw(0) {
-            return Reading::unknown(why.clone());
+            return Reading::unknown(why);
         }
         let known = match a.fold {
             Fold::Count => count(0),
@@ -805,7 +804,7 @@ impl<'a> Judge<'a> {
             Fold::Count | Fold::CountDistinct => Some(whole(count(0))),
             Fold::Share => share(count(0), count(1)),
             Fold::Sum => match raw(0) {
-                Some(Raw::Value(Some(value))) => Some(value.clone()),
+                Some(Raw::Value(Some(value))) => Some(value),
                 _ => Some(Value::Number(Number::ZERO)),
             },
             Fold::Average => match raw(0) {
@@ -815,17 +814,17 @@ impl<'a> Judge<'a> {
                 _ => None,
             },
             Fold::Min | Fold::Max | Fold::Median | Fold::Percentile(_) => match raw(0) {
-                Some(Raw::Value(value)) => value.clone(),
+                Some(Raw::Value(value)) => value,
                 _ => None,
             },
             Fold::Latest | Fold::First => match raw(0) {
-                Some(Raw::Dated(Some((value, _)))) => Some(value.clone()),
+                Some(Raw::Dated(Some((value, _)))) => Some(value),
                 _ => None,
             },
         };
         let value = value.map(Some).ok_or_else(|| self.no_rows(a, key));
         let since = match raw(0) {
-            Some(Raw::Dated(Some((_, at)))) => Some(*at),
+            Some(Raw::Dated(Some((_, at)))) => Some(at),
             _ => None,
         };
         Reading { value, since, left_out }
@@ -877,7 +876,7 @@ impl<'a> Judge<'a> {
         }
         let Some(dated) = self.pack.contract(id).dated else { return Tri::Yes };
         let cells = table.columns.get(&dated);
-        match cells.and_then(|c| table.row_of.get(&row.key).and_then(|r| c.get(*r as usize))) {
+        match cells.and_then(|c| table.row_of.get(row.key).and_then(|r| c.get(r as usize))) {
             Some(Cell::Bad(why)) => Tri::Unknown(why.clone()),
             _ => Tri::Yes,
         }
@@ -1175,8 +1174,8 @@ impl<'a> Judge<'a> {
     ) -> Result<Option<Timestamp>, Arc<Why>> {
         let Some(used) = self.plan.newest.get(&(contract, hops.to_vec(), moment)) else { return Ok(None) };
         match self.readings.groups.get(&used.scan) {
-            Some(Ok(groups)) => Ok(match groups.rows.get(&key.unwrap_or(0)).and_then(|g| g.get(used.measures[0])) {
-                Some(Raw::Dated(Some((_, at)))) => Some(*at),
+            Some(Ok(groups)) => Ok(match groups.get(key.unwrap_or(0), used.measures[0]) {
+                Some(Raw::Dated(Some((_, at)))) => Some(at),
                 _ => None,
             }),
             Some(Err(why)) => Err(why.clone()),
@@ -1293,8 +1292,8 @@ impl<'a> Judge<'a> {
             }
         }
         let count = match self.readings.groups.get(&used.scan) {
-            Some(Ok(groups)) => match groups.rows.get(&key.unwrap_or(0)).and_then(|g| g.get(used.measures[0])) {
-                Some(Raw::Count(n)) => *n,
+            Some(Ok(groups)) => match groups.get(key.unwrap_or(0), used.measures[0]) {
+                Some(Raw::Count(n)) => n,
                 _ => 0,
             },
             Some(Err(why)) => return Err(why.clone()),
@@ -2038,8 +2037,7 @@ impl<'a> Judge<'a> {
 
     /// Whether it is known that a row that is there now was not there at a moment.
     fn was_absent(&self, row: Row, moment: MomentId) -> bool {
-        moment != MomentId::NOW
-            && self.table(row.relation, moment).is_ok_and(|table| !table.row_of.contains_key(&row.key))
+        moment != MomentId::NOW && self.table(row.relation, moment).is_ok_and(|table| !table.row_of.has(row.key))
     }
 
     fn trigger_verdict(&self, trigger: &Trigger, kind: &'static str, key: Option<u32>) -> Verdict {
@@ -2086,7 +2084,7 @@ impl<'a> Judge<'a> {
         if let (Some(relation @ Relation::Pairs(_)), Some(number), Outcome::Fires) =
             (trigger.grain, key, verdict.outcome)
             && let Ok(table) = self.table(relation, MomentId::NOW)
-            && let Some(things) = table.row_of.get(&number).and_then(|r| table.shared.get(*r as usize))
+            && let Some(things) = table.row_of.get(number).and_then(|r| table.shared.get(r as usize))
             && !things.is_empty()
         {
             verdict.reason.push_str(&format!("; they share {}", listed(things, "and")));

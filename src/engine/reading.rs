@@ -179,7 +179,7 @@ pub struct Table {
     /// Columns that were read, each with a cell a row.
     pub columns: BTreeMap<u32, Vec<Cell>>,
     /// The row of a key, where there is one.
-    pub row_of: HashMap<u32, u32>,
+    pub row_of: Numbered,
     /// What the pairs of each row share, for the reason; only of pairs.
     pub shared: Vec<Vec<String>>,
     /// How many pairs were cut off.
@@ -188,16 +188,67 @@ pub struct Table {
     pub bad: HashMap<u32, Arc<Why>>,
 }
 
+/// A number for each of some keys, by the key's number.
+#[derive(Debug, Clone, Default)]
+pub struct Numbered {
+    places: Vec<u32>,
+}
+
+impl Numbered {
+    const NONE: u32 = u32::MAX;
+
+    /// The number of a key, where it has one.
+    pub fn get(&self, key: u32) -> Option<u32> {
+        self.places.get(key as usize).copied().filter(|n| *n != Numbered::NONE)
+    }
+
+    /// Whether a key has one.
+    pub fn has(&self, key: u32) -> bool {
+        self.get(key).is_some()
+    }
+
+    /// Gives a key its number.
+    pub fn insert(&mut self, key: u32, number: u32) {
+        let place = key as usize;
+        if self.places.len() <= place {
+            self.places.resize(place + 1, Numbered::NONE);
+        }
+        self.places[place] = number;
+    }
+
+    /// The keys that have one, in the order of their numbers.
+    pub fn keys(&self) -> impl Iterator<Item = u32> + '_ {
+        (0..self.places.len() as u32).filter(|key| self.has(*key))
+    }
+}
+
 /// All keys of a relation that occur at any instant, numbered.
 #[derive(Debug, Clone, Default)]
 pub struct Keys {
     list: Vec<Key>,
     numbers: HashMap<Key, u32>,
+    /// Keys of one part, which are found by their text alone.
+    single: HashMap<Arc<str>, u32>,
 }
 
 impl Keys {
+    /// The number of a key of one part, which it gets now if it has none.
+    pub fn number_of(&mut self, part: &str) -> u32 {
+        if let Some(number) = self.single.get(part) {
+            return *number;
+        }
+        let number = self.list.len() as u32;
+        let part: Arc<str> = part.into();
+        self.list.push([part.clone()].into());
+        self.single.insert(part, number);
+        number
+    }
+
     /// The number of a key, which it gets now if it has none.
     pub fn number(&mut self, key: Key) -> u32 {
+        if let [part] = &key[..] {
+            return self.number_of(part);
+        }
         if let Some(number) = self.numbers.get(&key) {
             return *number;
         }
@@ -209,7 +260,10 @@ impl Keys {
 
     /// The number of a key that occurs.
     pub fn find(&self, key: &[Arc<str>]) -> Option<u32> {
-        self.numbers.get(key).copied()
+        match key {
+            [part] => self.single.get(part).copied(),
+            parts => self.numbers.get(parts).copied(),
+        }
     }
 
     /// The key of a number; empty for a number that was never given.
@@ -231,11 +285,140 @@ pub enum Raw {
     Dated(Option<(Value, Timestamp)>),
 }
 
-/// Groups of one scan: a row of measures for each key that has any.
+/// One measure for every key. Whole numbers, which most are, lie side by side; everything else stands beside them.
+#[derive(Debug, Clone)]
+pub struct Measured {
+    kind: MeasuredKind,
+    whole: Vec<i64>,
+    /// The dates of dated values, in nanoseconds since 1970.
+    at: Vec<i64>,
+    state: Vec<u8>,
+    other: HashMap<u32, Raw>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum MeasuredKind {
+    Count,
+    Value,
+    Dated,
+}
+
+const BLANK: u8 = 0;
+const WHOLE: u8 = 1;
+const OTHER: u8 = 2;
+
+impl Measured {
+    fn new(blank: &Raw) -> Measured {
+        let kind = match blank {
+            Raw::Count(_) => MeasuredKind::Count,
+            Raw::Dated(_) => MeasuredKind::Dated,
+            Raw::Value(_) | Raw::Bad(_) => MeasuredKind::Value,
+        };
+        Measured { kind, whole: Vec::new(), at: Vec::new(), state: Vec::new(), other: HashMap::new() }
+    }
+
+    fn set(&mut self, key: u32, raw: Raw) {
+        let place = key as usize;
+        if self.state.len() <= place {
+            self.state.resize(place + 1, BLANK);
+            self.whole.resize(place + 1, 0);
+            if self.kind == MeasuredKind::Dated {
+                self.at.resize(place + 1, 0);
+            }
+        }
+        let whole = |n: &crate::value::Number| n.to_whole().and_then(|n| i64::try_from(n).ok());
+        let found = match &raw {
+            Raw::Count(n) => i64::try_from(*n).ok().map(|n| (n, 0)),
+            Raw::Value(Some(Value::Number(n))) => whole(n).map(|n| (n, 0)),
+            Raw::Dated(Some((Value::Number(n), at))) => whole(n).zip(i64::try_from(at.as_nanosecond()).ok()),
+            _ => None,
+        };
+        match found {
+            Some((n, at)) => {
+                self.whole[place] = n;
+                if let Some(slot) = self.at.get_mut(place) {
+                    *slot = at;
+                }
+                self.state[place] = WHOLE;
+            }
+            None if matches!(raw, Raw::Value(None) | Raw::Dated(None)) => self.state[place] = BLANK,
+            None => {
+                self.other.insert(key, raw);
+                self.state[place] = OTHER;
+            }
+        }
+    }
+
+    /// What was measured for a key; the measure of nothing where it was in no group.
+    pub fn get(&self, key: u32) -> Raw {
+        let place = key as usize;
+        match self.state.get(place).copied().unwrap_or(BLANK) {
+            WHOLE => {
+                let n = self.whole[place];
+                let value = || Value::Number(crate::value::Number::whole(i128::from(n)));
+                match self.kind {
+                    MeasuredKind::Count => Raw::Count(n.unsigned_abs()),
+                    MeasuredKind::Value => Raw::Value(Some(value())),
+                    MeasuredKind::Dated => {
+                        let at = self.at.get(place).and_then(|n| Timestamp::from_nanosecond(i128::from(*n)).ok());
+                        Raw::Dated(at.map(|at| (value(), at)))
+                    }
+                }
+            }
+            OTHER => self.other.get(&key).cloned().unwrap_or(Raw::Value(None)),
+            _ => match self.kind {
+                MeasuredKind::Count => Raw::Count(0),
+                MeasuredKind::Value => Raw::Value(None),
+                MeasuredKind::Dated => Raw::Dated(None),
+            },
+        }
+    }
+
+    /// The same where it is a whole number, and whether it is anything else; for many keys at once.
+    pub fn whole(&self, key: u32) -> Whole {
+        match self.state.get(key as usize).copied().unwrap_or(BLANK) {
+            WHOLE => Whole::Number(self.whole[key as usize]),
+            OTHER => Whole::Other,
+            _ => Whole::Nothing,
+        }
+    }
+}
+
+/// What a measure is, seen as a whole number.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Whole {
+    /// This number.
+    Number(i64),
+    /// The measure of nothing.
+    Nothing,
+    /// Something else.
+    Other,
+}
+
+/// Groups of one scan: a value of each measure for each key that has any.
 #[derive(Debug, Clone, Default)]
 pub struct Groups {
-    /// By the key's number; the one group of the portfolio is 0.
-    pub rows: HashMap<u32, Vec<Raw>>,
+    /// By the place of the measure in its scan; the one group of the portfolio has the key 0.
+    pub measures: Vec<Measured>,
+}
+
+impl Groups {
+    /// No groups yet, of measures whose values over nothing these are.
+    pub fn new(blank: &[Raw]) -> Groups {
+        Groups { measures: blank.iter().map(Measured::new).collect() }
+    }
+
+    /// Notes a measure of a key.
+    pub fn set(&mut self, key: u32, measure: usize, raw: Raw) {
+        if let Some(measured) = self.measures.get_mut(measure) {
+            measured.set(key, raw);
+        }
+    }
+
+    /// A measure of a key.
+    pub fn get(&self, key: u32, measure: usize) -> Option<Raw> {
+        self.measures.get(measure).map(|m| m.get(key))
+    }
 }
 
 /// A row that breaks its contract.

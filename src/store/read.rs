@@ -10,14 +10,14 @@ use rusqlite::types::{ToSql, ToSqlOutput, ValueRef};
 use super::{Store, changes};
 use crate::engine::judge::{Judge, Row};
 use crate::engine::reading::{
-    BaselineReadings, Cell, ContractState, Groups, Key, Raw, Readings, Reason, Table, Tri, Violation, Why,
+    BaselineReadings, Cell, ContractState, Groups, Key, Keys, Raw, Readings, Reason, Table, Tri, Violation, Why,
 };
 use crate::engine::window;
 use crate::lang::expr::{ContractId, PairsId, ParamId, Relation};
 use crate::lang::item::contract::{Column, Contract, Encoding, OnViolation, Optional};
 use crate::lang::pack::Pack;
 use crate::plan::{GroupId, GroupScan, Moment, MomentId, Plan, What};
-use crate::sql::{Arg, Query, Source, Sql};
+use crate::sql::{Arg, Query, Source, Sql, unindexed};
 use crate::time::Instant;
 use crate::value::{Number, Type, Value};
 
@@ -135,7 +135,7 @@ fn examine_one(
         return state;
     }
     let live = |_: ContractId| Source::Live;
-    let sql = Sql { pack, param, at: Instant::now(clock), source: &live, exact: false };
+    let sql = Sql { pack, param, at: Instant::now(clock), source: &live, exact: false, indexed: &unindexed };
     // References to tables that are not there cannot be followed; that is said where it is needed.
     for column in &contract.columns {
         if let Some(target) = column.refers.map(|t| pack.contract(t))
@@ -254,6 +254,27 @@ fn beyond(
         Value::Moment(at) if column.not_future && *at > clock => Some(format!("is {shown}, which lies in the future")),
         _ => None,
     }
+}
+
+/// The number of a key that is one stored value.
+fn numbered(keys: &mut Keys, raw: ValueRef<'_>) -> u32 {
+    match raw {
+        ValueRef::Text(bytes) => keys.number_of(&String::from_utf8_lossy(bytes)),
+        other => keys.number_of(&text_of(other)),
+    }
+}
+
+/// Whether an index leads from one column to another. Where that cannot be told, none does.
+fn is_indexed(store: &Store, contract: &Contract, via: u32, then: u32) -> bool {
+    let stored = |c: u32| &*contract.columns[c as usize].stored;
+    store
+        .conn()
+        .prepare_cached(
+            "SELECT 1 FROM pragma_index_list(?1) AS l JOIN pragma_index_info(l.name) AS a JOIN pragma_index_info(l.name) AS b \
+             WHERE l.partial = 0 AND a.seqno = 0 AND b.seqno = 1 AND lower(a.name) = lower(?2) AND lower(b.name) = lower(?3)",
+        )
+        .and_then(|mut s| s.exists([&*contract.table, stored(via), stored(then)]))
+        .unwrap_or(false)
 }
 
 /// A stored value as text, for keys.
@@ -497,7 +518,7 @@ impl Reader<'_> {
         let mut read: Vec<u32> = columns.to_vec();
         read.extend(contract.dated.filter(|d| !columns.contains(d)));
         let sources = |_: ContractId| source;
-        let sql = Sql { pack, param: self.request.param, at, source: &sources, exact: false };
+        let sql = Sql { pack, param: self.request.param, at, source: &sources, exact: false, indexed: &unindexed };
         let query = sql.rows(id, &read);
         let state = &self.request.contracts[id.index()];
         let marked: HashMap<(&Key, Option<u32>), &str> = if contract.on_violation == OnViolation::Accept {
@@ -507,21 +528,23 @@ impl Reader<'_> {
         };
         let unlisted = self.request.unlisted.get(&id);
         let keys = self.readings.keys.entry(Relation::Contract(id)).or_default();
+        let key_places: Vec<usize> =
+            contract.key.iter().map(|k| read.iter().position(|c| c == k).unwrap_or(0)).collect();
+        let mut cells: Vec<Vec<Cell>> = vec![Vec::new(); columns.len()];
         let result = each(self.store, &query, |row| {
-            let key: Key = contract
-                .key
-                .iter()
-                .map(|k| {
-                    let place = read.iter().position(|c| c == k).unwrap_or(0);
-                    text_of(row.get_ref_unwrap(place))
-                })
-                .collect();
-            let label = crate::engine::judge::key_words(&key);
-            let whole = marked.get(&(&key, None)).map(|text| format!("{label} {text}"));
+            let number = match key_places[..] {
+                [place] => numbered(keys, row.get_ref_unwrap(place)),
+                _ => keys.number(key_places.iter().map(|place| text_of(row.get_ref_unwrap(*place))).collect()),
+            };
+            let key = if marked.is_empty() { None } else { Some(keys.key(number)) };
+            let mark = |column: Option<u32>| key.as_ref().and_then(|key| marked.get(&(key, column)));
+            let label = || crate::engine::judge::key_words(&keys.key(number));
+            let whole = mark(None).map(|text| format!("{} {text}", label()));
             for (i, column) in columns.iter().enumerate() {
                 let shape = &contract.columns[*column as usize];
                 let bad = |reason: Reason, text: String| {
-                    Cell::Bad(Why::of(reason, id, format!("`{}` of {label} in `{}` {text}", shape.name, contract.name)))
+                    let text = format!("`{}` of {} in `{}` {text}", shape.name, label(), contract.name);
+                    Cell::Bad(Why::of(reason, id, text))
                 };
                 let cell = match decode(row.get_ref_unwrap(i), shape) {
                     // Its key is what it is; nothing else of it can be believed.
@@ -533,21 +556,18 @@ impl Reader<'_> {
                         Optional::Required => bad(Reason::NotGiven, "is not given".into()),
                         _ => Cell::Missing,
                     },
-                    Ok(None) => match (&shape.optional, marked.get(&(&key, Some(*column)))) {
+                    Ok(None) => match (&shape.optional, mark(Some(*column))) {
                         (Optional::Required, _) => bad(Reason::MissingValue, "is missing".into()),
                         (_, Some(text)) => bad(Reason::MissingValue, (*text).to_owned()),
                         _ => Cell::Missing,
                     },
-                    Ok(Some(value)) => match marked.get(&(&key, Some(*column))) {
+                    Ok(Some(value)) => match mark(Some(*column)) {
                         Some(text) => bad(Reason::BadRow, (*text).to_owned()),
                         None => Cell::Value(value),
                     },
                 };
-                if let Some(cells) = table.columns.get_mut(column) {
-                    cells.push(cell);
-                }
+                cells[i].push(cell);
             }
-            let number = keys.number(key);
             if let Some(text) = whole {
                 table.bad.insert(number, Why::of(Reason::BadRow, id, format!("`{}`: {text}", contract.name)));
             }
@@ -555,6 +575,7 @@ impl Reader<'_> {
             table.keys.push(number);
         });
         result.map_err(|error| cannot(id, format!("the table `{}` cannot be read: {error}", contract.table)))?;
+        table.columns.extend(columns.iter().copied().zip(cells));
         Ok(table)
     }
 
@@ -582,7 +603,7 @@ impl Reader<'_> {
             sources.insert(contract, self.source(contract, moment, at)?);
         }
         let source = |id: ContractId| sources.get(&id).copied().unwrap_or(Source::Live);
-        let sql = Sql { pack, param: self.request.param, at, source: &source, exact: false };
+        let sql = Sql { pack, param: self.request.param, at, source: &source, exact: false, indexed: &unindexed };
         for sharing in &pairs.sharing {
             let query = sql.sharing(sharing.contract, sharing.owner, sharing.thing);
             collect(self, sharing.contract, &query, Some(&sharing.kind))?;
@@ -692,23 +713,20 @@ impl Reader<'_> {
         let pack = self.request.pack;
         let contract = pack.contract(scan.contract);
         let source = |id: ContractId| sources.get(&id).copied().unwrap_or(Source::Live);
-        let sql = Sql { pack, param: self.request.param, at, source: &source, exact };
-        let mut groups = Groups::default();
+        let indexed = |id: ContractId, via: u32, then: u32| is_indexed(self.store, pack.contract(id), via, then);
+        let sql = Sql { pack, param: self.request.param, at, source: &source, exact, indexed: &indexed };
         let keyed = scan.is_keyed();
         let blank: Vec<Raw> = scan.measures.iter().map(|m| blank(m.what)).collect();
+        let mut groups = Groups::new(&blank);
         let mut inexact = false;
         for (query, measures) in sql.groups(scan) {
             let probe = matches!(scan.measures[measures[0]].what, What::Latest(_) | What::First(_));
             let keys = &mut self.readings.keys;
             let result = each(self.store, &query, |row| {
                 let number = match (keyed, scan.grain) {
-                    (true, Some(grain)) => {
-                        let key: Key = [text_of(row.get_ref_unwrap(0))].into();
-                        keys.entry(grain).or_default().number(key)
-                    }
+                    (true, Some(grain)) => numbered(keys.entry(grain).or_default(), row.get_ref_unwrap(0)),
                     _ => 0,
                 };
-                let slots = groups.rows.entry(number).or_insert_with(|| blank.clone());
                 let mut place = usize::from(keyed);
                 let date = probe.then(|| {
                     place += 1;
@@ -721,7 +739,7 @@ impl Reader<'_> {
                     if matches!(what, What::Sum(_)) && !exact && matches!(raw, ValueRef::Real(_)) {
                         inexact = true;
                     }
-                    slots[*measure] = raw_of(raw, what, contract, scan.contract, date.flatten(), pack);
+                    groups.set(number, *measure, raw_of(raw, what, contract, scan.contract, date.flatten(), pack));
                 }
             });
             if let Err(error) = result {
