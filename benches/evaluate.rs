@@ -2,16 +2,19 @@
 //!
 //! `evaluate PACK DB AS_OF` prints a line `RULE COUNT` for each rule and, to standard error, `#eval_ms W cpu_ms C` for
 //! each time: everything from opening the reading to the last verdict, without start-up and compilation. It is the
-//! contender of a harness that holds it beside hand-written SQL; without arguments it judges the demonstration.
+//! contender of a harness that holds it beside hand-written SQL.
 
 use std::collections::{BTreeMap, HashMap};
 use std::path::PathBuf;
 use std::time::Instant;
 
 use bylaws::compile::compile;
+use bylaws::engine::judge::Judge;
+use bylaws::lang::pack::RuleRef;
 use bylaws::lang::waiver::Today;
+use bylaws::store::read::Unlisted;
 use bylaws::store::{Access, Store};
-use bylaws::tick::judge_once;
+use bylaws::tick::{Standing, Tick, findings};
 
 /// The processor time of this process, in milliseconds.
 fn cpu_ms() -> f64 {
@@ -30,17 +33,34 @@ fn main() {
     let pack = compiled.pack.expect("a pack without errors");
     let store = Store::open(db, Access::Read).expect("the database opens");
     let repeat: usize = std::env::var("REPEAT").ok().and_then(|n| n.parse().ok()).unwrap_or(1);
+    let rules: Vec<RuleRef> = pack.rules().into_iter().filter(|r| matches!(r, RuleRef::Trigger(_))).collect();
+    let (overrides, unlisted) = (HashMap::new(), Unlisted::new());
+    let tick = Tick {
+        pack: &pack,
+        as_of,
+        clock: as_of,
+        rules: &rules,
+        metrics: &[],
+        overrides: &overrides,
+        unlisted: &unlisted,
+        by_rows: false,
+    };
+    let param = |id| tick.param(id);
+    let mut standing = Standing::default();
     for round in 0..repeat {
         let (wall, cpu) = (Instant::now(), cpu_ms());
-        let verdicts = judge_once(&store, &pack, as_of, as_of).expect("the database is read");
+        let taken = tick.take_on(&store, &mut standing).expect("the database is read");
+        let judged = findings(&Judge::new(&pack, &taken.plan, &taken.readings, &param), &rules);
         eprintln!("#eval_ms {:.3} cpu_ms {:.3}", wall.elapsed().as_secs_f64() * 1e3, cpu_ms() - cpu);
         if round + 1 < repeat {
             continue;
         }
         let mut counts: BTreeMap<&str, usize> = pack.triggers.iter().map(|t| (&*t.name, 0)).collect();
         let mut words: HashMap<&str, usize> = HashMap::new();
-        for verdict in &verdicts {
-            *words.entry(verdict.outcome.word()).or_default() += 1;
+        for (_, outcome) in judged.outcomes.iter().flat_map(|(_, all)| all) {
+            *words.entry(outcome.word()).or_default() += 1;
+        }
+        for verdict in &judged.findings {
             if verdict.outcome == bylaws::engine::judge::Outcome::Fires
                 && let Some(count) = counts.get_mut(&*verdict.rule)
             {

@@ -4,15 +4,15 @@ use std::collections::{BTreeSet, HashMap, HashSet};
 
 use jiff::Timestamp;
 
-use crate::engine::judge::{Judge, Verdict};
-use crate::engine::reading::{BaselineReadings, Readings};
+use crate::engine::judge::{Judge, Outcome, Verdict};
+use crate::engine::reading::{BaselineReadings, ContractState, Readings};
 use crate::lang::expr::{ContractId, MetricId, ParamId};
 use crate::lang::item::contract::Optional;
 use crate::lang::item::metric::{Definition, Then};
 use crate::lang::pack::{Pack, RuleRef};
 use crate::plan::{Known, MomentId, Plan, plan};
 use crate::store::read::{Request, Unlisted, examine, read};
-use crate::store::{Store, StoreError, baseline, changes};
+use crate::store::{Store, StoreError, Version, baseline, changes};
 use crate::value::Value;
 
 /// What a tick is made for.
@@ -33,6 +33,44 @@ pub struct Tick<'a> {
     pub unlisted: &'a Unlisted,
     /// Take every aggregate from the rows instead of the database: slower, and the same by definition.
     pub by_rows: bool,
+}
+
+/// How the contracts stand, kept from one tick to the next: rows that nobody has written since need no second look.
+#[derive(Default)]
+pub struct Standing {
+    seen: Option<Seen>,
+}
+
+struct Seen {
+    version: Version,
+    clock: Timestamp,
+    which: BTreeSet<ContractId>,
+    states: Vec<ContractState>,
+}
+
+impl Standing {
+    /// The states of contracts, looked at anew where something was written, or where a row that lay in the future may
+    /// by now be past.
+    fn of(
+        &mut self,
+        tick: &Tick<'_>,
+        store: &Store,
+        which: &BTreeSet<ContractId>,
+        param: &dyn Fn(ParamId) -> Value,
+    ) -> Result<Vec<ContractState>, StoreError> {
+        let version = store.version()?;
+        if let Some(seen) = &self.seen
+            && seen.version == version
+            && seen.which == *which
+            && (seen.clock == tick.clock
+                || seen.clock < tick.clock && seen.states.iter().all(|s| s.count == 0 && s.unreadable.is_none()))
+        {
+            return Ok(seen.states.clone());
+        }
+        let states = examine(store, tick.pack, which, tick.clock, param, tick.unlisted);
+        self.seen = Some(Seen { version, clock: tick.clock, which: which.clone(), states: states.clone() });
+        Ok(states)
+    }
 }
 
 /// What was planned and read; a [`Judge`] says the rest.
@@ -59,6 +97,11 @@ impl Tick<'_> {
 
     /// Holds the contracts, plans and reads.
     pub fn take(&self, store: &Store) -> Result<Taken, StoreError> {
+        self.take_on(store, &mut Standing::default())
+    }
+
+    /// The same for one of many ticks over one database, with one pack and the same params.
+    pub fn take_on(&self, store: &Store, standing: &mut Standing) -> Result<Taken, StoreError> {
         let param = |id: ParamId| self.param(id);
         let stored = baseline::latest(store, None)?.map(|b| BaselineReadings {
             taken_at: b.taken_at,
@@ -84,7 +127,7 @@ impl Tick<'_> {
         for id in first.contracts.iter() {
             contracts.extend(self.pack.contract(*id).columns.iter().filter_map(|c| c.refers));
         }
-        let states = examine(store, self.pack, &contracts, self.clock, &param, self.unlisted);
+        let states = standing.of(self, store, &contracts, &param)?;
         let dirty: HashSet<ContractId> = contracts
             .iter()
             .copied()
@@ -118,6 +161,26 @@ impl Tick<'_> {
 /// The verdicts of some rules, in the order of the rules and of their keys.
 pub fn verdicts(judge: &Judge<'_>, rules: &[RuleRef]) -> Vec<Verdict> {
     rules.iter().flat_map(|rule| judge.verdicts(*rule)).collect()
+}
+
+/// What the rules say of every key, and in words what somebody should look at.
+pub struct Judged {
+    /// The outcomes of each rule by the number of the key, in the order of the rules and of their keys.
+    pub outcomes: Vec<(RuleRef, Vec<(Option<u32>, Outcome)>)>,
+    /// The verdicts that are findings, in the same order.
+    pub findings: Vec<Verdict>,
+}
+
+/// Judges some rules for every key and puts only the findings into words.
+pub fn findings(judge: &Judge<'_>, rules: &[RuleRef]) -> Judged {
+    let mut findings = Vec::new();
+    let outcomes = rules.iter().map(|rule| {
+        let outcomes = judge.outcomes(*rule);
+        let worded = outcomes.iter().filter(|(_, outcome)| outcome.is_finding());
+        findings.extend(worded.map(|(key, _)| judge.verdict(*rule, *key)));
+        (*rule, outcomes)
+    });
+    Judged { outcomes: outcomes.collect(), findings }
 }
 
 /// Judges every rule of a pack once.

@@ -22,6 +22,11 @@ impl Number {
     /// One.
     pub const ONE: Number = Number(Ratio::new_raw(1, 1));
 
+    /// The numerator and the denominator, which is above zero.
+    pub fn parts(self) -> (i128, i128) {
+        (*self.0.numer(), *self.0.denom())
+    }
+
     /// A whole number.
     pub const fn whole(value: i128) -> Number {
         Number(Ratio::new_raw(value, 1))

@@ -50,7 +50,7 @@ pub struct Reading {
 }
 
 impl Reading {
-    fn known(value: Value) -> Reading {
+    pub(super) fn known(value: Value) -> Reading {
         Reading { value: Ok(Some(value)), since: None, left_out: 0 }
     }
 
@@ -172,9 +172,10 @@ type Staleness = HashMap<(ContractId, usize, MomentId, u32), Option<Arc<Why>>>;
 
 /// The judge of one tick.
 pub struct Judge<'a> {
-    pack: &'a Pack,
-    plan: &'a Plan,
-    readings: &'a Readings,
+    pub(super) pack: &'a Pack,
+    pub(super) plan: &'a Plan,
+    pub(super) readings: &'a Readings,
+    pub(super) lanes: RefCell<super::columns::Lanes>,
     param: &'a dyn Fn(ParamId) -> Value,
     trace: Option<&'a Trace>,
     metrics: RefCell<HashMap<(MetricId, MomentId, u32), Reading>>,
@@ -198,6 +199,7 @@ impl<'a> Judge<'a> {
             plan,
             readings,
             param,
+            lanes: RefCell::default(),
             trace: None,
             metrics: RefCell::default(),
             indexes: RefCell::default(),
@@ -210,7 +212,11 @@ impl<'a> Judge<'a> {
         Judge { trace, ..self }
     }
 
-    fn instant(&self, moment: MomentId) -> Result<Instant, Arc<Why>> {
+    pub(super) fn is_traced(&self) -> bool {
+        self.trace.is_some()
+    }
+
+    pub(super) fn instant(&self, moment: MomentId) -> Result<Instant, Arc<Why>> {
         self.readings
             .instants
             .get(moment.0 as usize)
@@ -219,11 +225,11 @@ impl<'a> Judge<'a> {
             .unwrap_or_else(|| Err(Why::new(Reason::CannotRead, "the moment is not known")))
     }
 
-    fn at(&self, moment: &Moment) -> MomentId {
+    pub(super) fn at(&self, moment: &Moment) -> MomentId {
         self.plan.moment(moment).unwrap_or(MomentId::NOW)
     }
 
-    fn table(&self, relation: Relation, moment: MomentId) -> Result<&'a Table, Arc<Why>> {
+    pub(super) fn table(&self, relation: Relation, moment: MomentId) -> Result<&'a Table, Arc<Why>> {
         match self.readings.tables.get(&(relation, moment)) {
             Some(Ok(table)) => Ok(table),
             Some(Err(why)) => Err(why.clone()),
@@ -702,7 +708,7 @@ impl<'a> Judge<'a> {
         let key = rows.first().map(|r| r.key);
         let mut reading = match self.plan.served.get(&(id, moment)) {
             Some(used) => self.served(a, used, key, moment),
-            None => self.over_rows(a, rows, moment, None).0,
+            None => self.over_all(a, rows, moment).unwrap_or_else(|| self.over_rows(a, rows, moment, None).0),
         };
         if let Relation::Contract(contract) = a.rows.of {
             let hops: &[Hop] = if let Tie::LeadHere(hops) = &a.rows.tie { hops } else { &[] };
@@ -1817,17 +1823,53 @@ impl<'a> Judge<'a> {
 
     /// The verdicts of a rule, one a key.
     pub fn verdicts(&self, rule: RuleRef) -> Vec<Verdict> {
+        self.numbered(rule).into_iter().map(|(_, verdict)| verdict).collect()
+    }
+
+    /// The same with the number of each key.
+    pub(super) fn numbered(&self, rule: RuleRef) -> Vec<(Option<u32>, Verdict)> {
         match rule {
-            RuleRef::Contract(i) => vec![self.contract(ContractId(i))],
+            RuleRef::Contract(i) => vec![(None, self.contract(ContractId(i)))],
             RuleRef::Threshold(i) => self.threshold(ThresholdId(i)),
-            RuleRef::Gate(i) => vec![self.gate(i as usize)],
+            RuleRef::Gate(i) => vec![(None, self.gate(i as usize))],
             RuleRef::Trigger(i) => self.trigger(&self.pack.triggers[i as usize], "trigger"),
             RuleRef::Rollback(i) => self.trigger(&self.pack.rollbacks[i as usize].core, "rollback"),
         }
     }
 
+    /// The verdict of a rule for one of its keys, with all its words.
+    pub fn verdict(&self, rule: RuleRef, key: Option<u32>) -> Verdict {
+        // Where its keys cannot be read, a rule has one verdict that says so.
+        let grain = match rule {
+            RuleRef::Threshold(i) => self.pack.metric(self.pack.threshold(ThresholdId(i)).metric).grain,
+            RuleRef::Trigger(i) => self.pack.triggers[i as usize].grain,
+            RuleRef::Rollback(i) => self.pack.rollbacks[i as usize].core.grain,
+            RuleRef::Contract(_) | RuleRef::Gate(_) => None,
+        };
+        if let (None, Some(_)) = (key, grain)
+            && let Some((_, blind)) = self.numbered(rule).into_iter().find(|(key, _)| key.is_none())
+        {
+            return blind;
+        }
+        let trigger = |trigger: &Trigger, kind| {
+            let mut verdict = self.trigger_verdict(trigger, kind, key);
+            verdict.asleep = trigger.stage.as_ref().is_some_and(|s| !self.stage_runs(s));
+            verdict
+        };
+        match rule {
+            RuleRef::Contract(i) => self.contract(ContractId(i)),
+            RuleRef::Threshold(i) => {
+                let id = ThresholdId(i);
+                self.threshold_verdict(id, key, self.at(&cadence_moment(self.pack.threshold(id).cadence)))
+            }
+            RuleRef::Gate(i) => self.gate(i as usize),
+            RuleRef::Trigger(i) => trigger(&self.pack.triggers[i as usize], "trigger"),
+            RuleRef::Rollback(i) => trigger(&self.pack.rollbacks[i as usize].core, "rollback"),
+        }
+    }
+
     /// The verdicts of a threshold, one a key.
-    fn threshold(&self, id: ThresholdId) -> Vec<Verdict> {
+    fn threshold(&self, id: ThresholdId) -> Vec<(Option<u32>, Verdict)> {
         let threshold = self.pack.threshold(id);
         let metric = self.pack.metric(threshold.metric);
         let moment = self.at(&cadence_moment(threshold.cadence));
@@ -1835,9 +1877,9 @@ impl<'a> Judge<'a> {
         let then = self.all_keys(metric.grain, moment);
         let keys = match then.or_else(|_| self.all_keys(metric.grain, MomentId::NOW)) {
             Ok(keys) => keys,
-            Err(why) => return vec![self.blind(&threshold.name, "threshold", moment, &why)],
+            Err(why) => return vec![(None, self.blind(&threshold.name, "threshold", moment, &why))],
         };
-        keys.into_iter().map(|key| self.threshold_verdict(id, key, moment)).collect()
+        keys.into_iter().map(|key| (key, self.threshold_verdict(id, key, moment))).collect()
     }
 
     fn threshold_verdict(&self, id: ThresholdId, key: Option<u32>, moment: MomentId) -> Verdict {
@@ -2004,7 +2046,7 @@ impl<'a> Judge<'a> {
     }
 
     /// The verdicts of a trigger or rollback, one a key.
-    fn trigger(&self, trigger: &Trigger, kind: &'static str) -> Vec<Verdict> {
+    fn trigger(&self, trigger: &Trigger, kind: &'static str) -> Vec<(Option<u32>, Verdict)> {
         let asleep = trigger.stage.as_ref().is_some_and(|s| !self.stage_runs(s));
         let keys = match self.all_keys(trigger.grain, MomentId::NOW) {
             Ok(keys) => keys,
@@ -2012,7 +2054,7 @@ impl<'a> Judge<'a> {
                 let mut verdict = self.blind(&trigger.name, kind, MomentId::NOW, &why);
                 verdict.severity = Some(trigger.severity.clone());
                 verdict.asleep = asleep;
-                return vec![verdict];
+                return vec![(None, verdict)];
             }
         };
         keys.into_iter()
@@ -2020,7 +2062,7 @@ impl<'a> Judge<'a> {
             .map(|key| {
                 let mut verdict = self.trigger_verdict(trigger, kind, key);
                 verdict.asleep = asleep;
-                verdict
+                (key, verdict)
             })
             .collect()
     }

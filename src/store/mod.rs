@@ -47,6 +47,13 @@ pub struct Store {
     name: String,
 }
 
+/// What a database is at, by the writes of others and of this connection.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Version {
+    others: i64,
+    own: u64,
+}
+
 impl Store {
     /// Opens a database by its path or by `sqlite:PATH`; `:memory:` is one that lives as long as the store.
     pub fn open(place: impl AsRef<OsStr>, access: Access) -> Result<Store, StoreError> {
@@ -78,6 +85,12 @@ impl Store {
         let conn = Connection::open_in_memory().map_err(fault(&name))?;
         configure(&conn, Access::Create).map_err(fault(&name))?;
         Ok(Store { conn, name })
+    }
+
+    /// What the database is at: the same as long as nobody has written to it.
+    pub fn version(&self) -> Result<Version, StoreError> {
+        let others = self.conn.query_row("PRAGMA data_version", [], |row| row.get(0)).map_err(fault(&self.name))?;
+        Ok(Version { others, own: self.conn.total_changes() })
     }
 
     /// The connection, for queries.
