@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 
 use bylaws::compile::compile_text;
-use bylaws::engine::judge::Judge;
+use bylaws::engine::judge::{Judge, Outcome};
 use bylaws::lang::expr::{ContractId, MetricId, ParamId};
 use bylaws::lang::pack::Pack;
 use bylaws::plan::MomentId;
@@ -67,6 +67,84 @@ metric needs per owner = average of score in things, needs at least 2 rows
 metric median_amount per owner = median of amount in things
 metric before per owner = total at 10 days ago
 metric moved per owner = difference of total since previous month
+metric both per owner = total + last_amount
+metric twice per owner = total * line - last_amount
+metric by_part per owner = first_part * line
+metric graded per owner
+  is total when grade is high
+  is last_amount when grade is middle
+  is total_not otherwise
+metric all_totals = sum of total over owners where grade is one of high or middle
+metric all_parts = sum of by_part over owners
+metric high_owners = count of owners where grade is high and total is above cash
+metric rich_owners = count of owners where both is above cash
+"#;
+
+/// Rules of every kind of comparison, whose outcomes for all keys at once are those of each key by itself.
+const JUDGED: &str = r#"
+threshold enough on total
+  because "A limit for each."
+  while grade is not low
+  target is at least total_not
+  acceptable is above cash
+threshold latest_enough on last_amount
+  because "A value that may not be there."
+  target is at least cash
+threshold spread on twice
+  because "A formula against a formula."
+  target is above both
+threshold monthly_enough on total, monthly
+  because "At the end of a month."
+  target is at least cash
+threshold whole on all_totals
+  because "One for all."
+  target is above cash
+trigger t_and "And", per owner
+  because "Both."
+  when grade is one of middle or high and total is above cash and score_sum is at least line
+  check on change
+  tell chairman
+trigger t_or "Or", per owner
+  because "Either."
+  when joined is missing or (n_recent is above line or grade is not high)
+  unless last_score is below line
+  check on change
+  tell chairman
+trigger t_not "Not", per owner
+  because "Neither."
+  when not (last_amount is from cash to $90 or by_part is above line)
+  check on change
+  tell chairman
+trigger t_time "Time", per owner
+  because "Days."
+  when joined is more than 2 days ago or joined is at least 2026-03-12
+  check on change
+  tell chairman
+trigger t_rows "Rows", per owner
+  because "Rows."
+  when there is a thing where kind is a and amount is above its last_amount
+  check on change
+  tell chairman
+trigger t_state "Of a threshold", per owner
+  because "What another rule says."
+  when enough is breached or spread is met
+  check daily at 07:00
+  tell chairman
+trigger t_before "Then", per owner
+  because "Against an earlier day."
+  when before is below total and n_before is at least line
+  check monthly
+  tell chairman
+trigger t_all "All", per owner
+  because "Against the portfolio."
+  when total * 3 is above all_totals or high_owners is above line
+  check on change
+  tell chairman
+trigger t_held "Held", per owner
+  because "For long."
+  when graded is above cash for 2 consecutive months
+  check monthly
+  tell chairman
 "#;
 
 #[derive(Debug, Clone)]
@@ -177,7 +255,46 @@ fn readings(pack: &Pack, store: &Store, now: Timestamp, by_rows: bool) -> Vec<St
             all.push(format!("{} {name}: {value}; {} left out", metric.name, reading.left_out));
         }
     }
+    all.extend(at_once(pack, store, now, by_rows));
     all
+}
+
+/// What every rule says of every key, taken for all keys at once and for each by itself.
+fn at_once(pack: &Pack, store: &Store, now: Timestamp, by_rows: bool) -> Vec<String> {
+    let rules = pack.rules();
+    let (overrides, unlisted) = (HashMap::new(), Unlisted::new());
+    let tick = Tick {
+        pack,
+        as_of: now,
+        clock: now,
+        rules: &rules,
+        metrics: &[],
+        overrides: &overrides,
+        unlisted: &unlisted,
+        by_rows,
+    };
+    let taken = tick.take(store).expect("reading");
+    let param = |id: ParamId| tick.param(id);
+    // Two judges, so that neither finds what the other has worked out.
+    let judge = || Judge::new(pack, &taken.plan, &taken.readings, &param);
+    let (one, all) = (judge(), judge());
+    let mut said = Vec::new();
+    for rule in rules.iter().copied() {
+        let by_key: Vec<(String, Outcome)> =
+            one.verdicts(rule).into_iter().map(|v| (format!("{} {}", v.rule, v.label), v.outcome)).collect();
+        let together: Vec<(String, Outcome)> = all
+            .outcomes(rule)
+            .into_iter()
+            .map(|(key, outcome)| {
+                let verdict = all.verdict(rule, key);
+                assert_eq!(verdict.outcome, outcome, "{} {}", verdict.rule, verdict.label);
+                (format!("{} {}", verdict.rule, verdict.label), outcome)
+            })
+            .collect();
+        assert_eq!(by_key, together);
+        said.extend(by_key.into_iter().map(|(key, outcome)| format!("{key}: {}", outcome.word())));
+    }
+    said
 }
 
 proptest! {
@@ -189,7 +306,7 @@ proptest! {
         things in proptest::collection::vec(thing(), 0..40),
         hour in 0i64..24,
     ) {
-        let compiled = compile_text(&[("two_ways.bylaw", RULES)], None);
+        let compiled = compile_text(&[("two_ways.bylaw", RULES), ("judged.bylaw", JUDGED)], None);
         let pack = compiled.pack.as_ref().unwrap_or_else(|| panic!("{:#?}", compiled.diagnostics));
         let now: Timestamp = "2026-03-14T00:00:00Z".parse().expect("moment");
         let now = now.checked_add(jiff::SignedDuration::from_hours(hour)).expect("moment");
