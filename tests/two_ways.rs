@@ -67,6 +67,7 @@ metric needs per owner = average of score in things, needs at least 2 rows
 metric median_amount per owner = median of amount in things
 metric before per owner = total at 10 days ago
 metric moved per owner = difference of total since previous month
+metric mean per owner = average of amount in things within last 4 days
 metric both per owner = total + last_amount
 metric twice per owner = total * line - last_amount
 metric by_part per owner = first_part * line
@@ -93,6 +94,11 @@ threshold latest_enough on last_amount
 threshold spread on twice
   because "A formula against a formula."
   target is above both
+threshold mean_enough on mean
+  because "An average, where there is one."
+  while last_amount is at least cash
+  target is at least total_not
+  acceptable is at least last_amount
 threshold monthly_enough on total, monthly
   because "At the end of a month."
   target is at least cash
@@ -113,6 +119,16 @@ trigger t_or "Or", per owner
 trigger t_not "Not", per owner
   because "Neither."
   when not (last_amount is from cash to $90 or by_part is above line)
+  check on change
+  tell chairman
+trigger t_mean "Mean", per owner
+  because "Perhaps unknown."
+  when mean is above cash or last_amount is from $1 to $2
+  check on change
+  tell chairman
+trigger t_missing "Missing", per owner
+  because "Perhaps missing."
+  when joined is not 2026-03-12 and not (mean is below last_amount and grade is high)
   check on change
   tell chairman
 trigger t_time "Time", per owner
