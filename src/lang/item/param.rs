@@ -122,24 +122,8 @@ pub(crate) fn check(cx: &mut Checker<'_>, written: &Written) -> Option<Param> {
     let words: Option<Arc<[Arc<str>]>> =
         written.words.as_ref().map(|w| w.iter().filter_map(|e| cx.plain_word(e)).collect());
     let (value, ty) = match (&default.kind, words) {
-        (ExprKind::Name(path), Some(words)) => {
-            let word = path.single()?;
-            if !words.contains(&word.text) {
-                cx.report(
-                    Diagnostic::at(
-                        Code::UnknownWord,
-                        *span,
-                        format!("`{word}` is not one of {}", crate::value::listed(&words, "or")),
-                    )
-                    .help(
-                        nearest(&word.text, words.iter().map(|w| &**w))
-                            .unwrap_or_else(|| "choose one of these, or add it to them".to_owned()),
-                    ),
-                );
-                return None;
-            }
-            (Value::Text(word.text.clone()), Type::Words(words))
-        }
+        (ExprKind::Name(path), Some(words)) => a_word_of(cx, path.single()?, words)?,
+        (ExprKind::Literal(Literal::Text(word)), Some(words)) => a_word_of(cx, word, words)?,
         (ExprKind::Name(path), None) => {
             cx.report(
                 Diagnostic::at(Code::BadLiteral, *span, format!("nothing says what else `{path}` may be"))
@@ -147,7 +131,6 @@ pub(crate) fn check(cx: &mut Checker<'_>, written: &Written) -> Option<Param> {
             );
             return None;
         }
-        (ExprKind::Literal(Literal::Text(word)), Some(words)) => (Value::Text(word.text.clone()), Type::Words(words)),
         _ => {
             let constant = cx.constant(default)?;
             let ExprKind::Literal(value) = constant.kind else { return None };
@@ -157,6 +140,17 @@ pub(crate) fn check(cx: &mut Checker<'_>, written: &Written) -> Option<Param> {
     let mut bounds = [None, None];
     for (i, bound) in [&written.low, &written.high].into_iter().enumerate() {
         let Some(bound) = bound else { continue };
+        if let ExprKind::Name(path) = &bound.kind {
+            cx.report(
+                Diagnostic::at(
+                    Code::WrongKind,
+                    bound.span,
+                    format!("a bound of the range of `{name}` is a value of its own, and `{path}` is a name"),
+                )
+                .help("write the value; a `require` says how two params must stand to each other"),
+            );
+            return None;
+        }
         let constant = cx.constant(bound)?;
         if !cx.compatible(&constant.ty, &ty) {
             cx.report(
@@ -212,6 +206,25 @@ pub(crate) fn check(cx: &mut Checker<'_>, written: &Written) -> Option<Param> {
         return None;
     }
     Some(param)
+}
+
+/// A default that is a word, in quotes or not, is one of the words that the param can be.
+fn a_word_of(cx: &mut Checker<'_>, word: &Word, words: Arc<[Arc<str>]>) -> Option<(Value, Type)> {
+    if !words.contains(&word.text) {
+        cx.report(
+            Diagnostic::at(
+                Code::UnknownWord,
+                word.span,
+                format!("`{word}` is not one of {}", crate::value::listed(&words, "or")),
+            )
+            .help(
+                nearest(&word.text, words.iter().map(|w| &**w))
+                    .unwrap_or_else(|| "choose one of these, or add it to them".to_owned()),
+            ),
+        );
+        return None;
+    }
+    Some((Value::Text(word.text.clone()), Type::Words(words)))
 }
 
 // ── print ──
