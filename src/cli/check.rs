@@ -5,14 +5,13 @@ use std::process::ExitCode;
 
 use clap::Args;
 use jiff::Timestamp;
-use serde_json::json;
 
 use super::changed::Since;
 use super::formats::{self, Paths, Report};
 use super::output::Out;
 use super::{Done, FINE, Fault, PackArgs, findings, now, world};
 use crate::compile::Compiled;
-use crate::diagnostic::{Code, Diagnostic, Severity, render};
+use crate::diagnostic::{Code, Diagnostic, Severity, json, render};
 use crate::lang::cascade::{self, Firings};
 use crate::lang::item::Noun;
 use crate::lang::pack::Pack;
@@ -148,7 +147,7 @@ fn report(compiled: &Compiled, out: &mut Out, format: Report, told: Told) -> Res
         }
         Report::Json => {
             for diagnostic in all {
-                out.line(json_line(diagnostic, compiled))?;
+                out.line(json(diagnostic, &compiled.sources))?;
             }
         }
         Report::Sarif => out.line(formats::sarif(&all, &compiled.waived, compiled, &paths))?,
@@ -221,35 +220,6 @@ fn human(compiled: &Compiled, out: &mut Out) -> Result<(), Fault> {
         out.error(&format!("`bylaws explain {}` says more\n", first.code.as_str()))?;
     }
     Ok(())
-}
-
-fn json_line(diagnostic: &Diagnostic, compiled: &Compiled) -> String {
-    let place = |span: crate::source::Span| {
-        let file = compiled.sources.file(span.file);
-        let (line, column) = file.position(span.start);
-        let (end_line, end_column) = file.position(span.end);
-        json!({"file": file.name, "line": line, "column": column, "end_line": end_line, "end_column": end_column})
-    };
-    let labels: Vec<_> = diagnostic
-        .labels
-        .iter()
-        .map(|l| {
-            let mut at = place(l.span);
-            if !l.text.is_empty() {
-                at["text"] = json!(l.text);
-            }
-            at
-        })
-        .collect();
-    json!({
-        "v": 1,
-        "code": diagnostic.code.as_str(),
-        "severity": diagnostic.severity().to_string(),
-        "message": diagnostic.message,
-        "places": labels,
-        "help": diagnostic.help,
-    })
-    .to_string()
 }
 
 /// How many of each item a pack holds.
