@@ -8,7 +8,7 @@ use bylaws::diagnostic::Code;
 use bylaws::page::blocks;
 
 /// Larger texts are slow to change and say nothing that a part of them does not say.
-const LARGEST: usize = 6_000;
+const LARGEST: usize = 3_000;
 
 /// The folder of the repository, from this crate or from the fuzz crate in it.
 fn root() -> PathBuf {
