@@ -3,6 +3,7 @@
 use std::fmt;
 
 use miette::{LabeledSpan, MietteError, MietteSpanContents, SourceCode, SourceSpan, SpanContents};
+use serde_json::json;
 
 use crate::source::{FileId, SourceFile, Sources, Span};
 use crate::value::with_article;
@@ -523,6 +524,36 @@ pub fn render(diagnostic: &Diagnostic, sources: &Sources, style: Style) -> Strin
     // Writing into a String cannot fail.
     let _ = handler.render_report(&mut out, &Drawn::new(diagnostic, sources));
     out
+}
+
+/// One finding as a JSON object on one line, for other programs.
+pub fn json(diagnostic: &Diagnostic, sources: &Sources) -> String {
+    let place = |span: Span| {
+        let file = sources.file(span.file);
+        let (line, column) = file.position(span.start);
+        let (end_line, end_column) = file.position(span.end);
+        json!({"file": file.name, "line": line, "column": column, "end_line": end_line, "end_column": end_column})
+    };
+    let labels: Vec<_> = diagnostic
+        .labels
+        .iter()
+        .map(|l| {
+            let mut at = place(l.span);
+            if !l.text.is_empty() {
+                at["text"] = json!(l.text);
+            }
+            at
+        })
+        .collect();
+    json!({
+        "v": 1,
+        "code": diagnostic.code.as_str(),
+        "severity": diagnostic.severity().to_string(),
+        "message": diagnostic.message,
+        "places": labels,
+        "help": diagnostic.help,
+    })
+    .to_string()
 }
 
 #[cfg(test)]

@@ -346,6 +346,8 @@ impl Settings {
     /// Reads the text of such a file.
     pub fn parse(text: &str, name: &str, sources: &mut Sources, diagnostics: &mut Vec<Diagnostic>) -> Settings {
         let file = sources.add(name, text.to_owned());
+        // Places count from behind a byte-order mark, which is no part of a source.
+        let text = text.strip_prefix('\u{feff}').unwrap_or(text);
         let place = |range: Option<std::ops::Range<usize>>| {
             let range = range.unwrap_or(0..0);
             Span { file, start: range.start as u32, end: range.end as u32 }

@@ -5,14 +5,13 @@ use std::process::ExitCode;
 
 use clap::Args;
 use jiff::Timestamp;
-use serde_json::json;
 
 use super::changed::Since;
 use super::formats::{self, Paths, Report};
 use super::output::Out;
 use super::{Done, FINE, Fault, PackArgs, findings, now, world};
 use crate::compile::Compiled;
-use crate::diagnostic::{Code, Diagnostic, Severity, render};
+use crate::diagnostic::{Code, Diagnostic, Severity, json, render};
 use crate::lang::cascade::{self, Firings};
 use crate::lang::item::Noun;
 use crate::lang::pack::Pack;
@@ -148,7 +147,7 @@ fn report(compiled: &Compiled, out: &mut Out, format: Report, told: Told) -> Res
         }
         Report::Json => {
             for diagnostic in all {
-                out.line(json_line(diagnostic, compiled))?;
+                out.line(json(diagnostic, &compiled.sources))?;
             }
         }
         Report::Sarif => out.line(formats::sarif(&all, &compiled.waived, compiled, &paths))?,
@@ -223,35 +222,6 @@ fn human(compiled: &Compiled, out: &mut Out) -> Result<(), Fault> {
     Ok(())
 }
 
-fn json_line(diagnostic: &Diagnostic, compiled: &Compiled) -> String {
-    let place = |span: crate::source::Span| {
-        let file = compiled.sources.file(span.file);
-        let (line, column) = file.position(span.start);
-        let (end_line, end_column) = file.position(span.end);
-        json!({"file": file.name, "line": line, "column": column, "end_line": end_line, "end_column": end_column})
-    };
-    let labels: Vec<_> = diagnostic
-        .labels
-        .iter()
-        .map(|l| {
-            let mut at = place(l.span);
-            if !l.text.is_empty() {
-                at["text"] = json!(l.text);
-            }
-            at
-        })
-        .collect();
-    json!({
-        "v": 1,
-        "code": diagnostic.code.as_str(),
-        "severity": diagnostic.severity().to_string(),
-        "message": diagnostic.message,
-        "places": labels,
-        "help": diagnostic.help,
-    })
-    .to_string()
-}
-
 /// How many of each item a pack holds.
 pub(super) fn contents(pack: &Pack) -> String {
     let mut counts: BTreeMap<Noun, usize> = BTreeMap::new();
@@ -260,6 +230,16 @@ pub(super) fn contents(pack: &Pack) -> String {
     }
     let parts: Vec<String> = counts.into_iter().map(|(noun, n)| noun.counted(n)).collect();
     if parts.is_empty() { "nothing in it".into() } else { listed(&parts, "and") }
+}
+
+/// The first of a list, and how many more there are.
+fn first_of(all: &[impl std::fmt::Display]) -> String {
+    const SHOWN: usize = 6;
+    let mut shown: Vec<String> = all.iter().take(SHOWN).map(ToString::to_string).collect();
+    if all.len() > SHOWN {
+        shown.push(format!("{} more", all.len() - SHOWN));
+    }
+    listed(&shown, "and")
 }
 
 /// How often the triggers of a pack can fire at worst, for one key of each.
@@ -276,14 +256,14 @@ fn worst_case(pack: &Pack) -> Option<String> {
     let mut parts = Vec::new();
     if !every_change.is_empty() {
         let fire = if every_change.len() == 1 { "fires" } else { "fire" };
-        parts.push(format!("{} {fire} with every change of what is read", listed(&every_change, "and")));
+        parts.push(format!("{} {fire} with every change of what is read", first_of(&every_change)));
     }
     let times = |n: u64| if n == 1 { "once".to_owned() } else { format!("{n} times") };
     let often: Vec<String> =
         timed.iter().filter(|t| t.0 > 1).map(|(n, name)| format!("{name} {}", times(*n))).collect();
     let seldom = timed.len() - often.len();
     if !often.is_empty() {
-        parts.push(format!("{} a day", listed(&often, "and")));
+        parts.push(format!("{} a day", first_of(&often)));
     }
     if seldom > 0 {
         let whom =

@@ -107,7 +107,9 @@ impl Reader {
             }
             self.gap(root, node.text_start());
             let text = leaf(node);
-            self.push(text, Some(node.rule()), phrase);
+            // What is written as another word is that word, or lines would be broken otherwise the next time.
+            let rule = if node.rule() == Rule::equals { Rule::is } else { node.rule() };
+            self.push(text, Some(rule), phrase);
             self.last = node.text_start() + node.text().trim_end().len();
             return;
         }

@@ -169,6 +169,17 @@ pub(crate) fn check(cx: &mut Checker<'_>, written: &Written) -> Option<Param> {
     let mut bounds = [None, None];
     for (i, bound) in [&written.low, &written.high].into_iter().enumerate() {
         let Some(bound) = bound else { continue };
+        if let ExprKind::Name(path) = &bound.kind {
+            cx.report(
+                Diagnostic::at(
+                    Code::WrongKind,
+                    bound.span,
+                    format!("a bound of the range of `{name}` is a value of its own, and `{path}` is a name"),
+                )
+                .help("write the value; a `require` says how two params must stand to each other"),
+            );
+            return None;
+        }
         let constant = cx.constant(bound)?;
         if !cx.compatible(&constant.ty, &ty) {
             cx.report(

@@ -1,0 +1,20 @@
+//! Any text: its form is settled, keeps meaning and comments, or it is told why there is none.
+#![no_main]
+
+#[path = "../checks.rs"]
+#[allow(dead_code)]
+mod checks;
+#[path = "../mutate.rs"]
+mod mutate;
+#[path = "../seeds.rs"]
+#[allow(dead_code)]
+mod seeds;
+#[path = "../stack.rs"]
+mod stack;
+#[path = "../words.rs"]
+mod words;
+
+use libfuzzer_sys::{fuzz_mutator, fuzz_target};
+
+fuzz_target!(init: stack::guarded(), |text: &[u8]| checks::form(&String::from_utf8_lossy(text)));
+fuzz_mutator!(|data: &mut [u8], size: usize, most: usize, seed: u32| { words::or_bytes(data, size, most, seed) });
