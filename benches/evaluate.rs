@@ -2,9 +2,11 @@
 //!
 //! `evaluate PACK DB AS_OF` prints a line `RULE COUNT` for each rule and, to standard error, `#eval_ms W cpu_ms C` for
 //! each time: everything from opening the reading to the last verdict, without start-up and compilation. It is the
-//! contender of a harness that holds it beside hand-written SQL.
+//! contender of a harness that holds it beside hand-written SQL. `BENCH_MMAP=BYTES` maps the database into memory and
+//! keeps a gigabyte of it, as the harness does for its own statements.
 
 use std::collections::{BTreeMap, HashMap};
+use std::io::Write;
 use std::path::PathBuf;
 use std::time::Instant;
 
@@ -22,10 +24,14 @@ fn cpu_ms() -> f64 {
     stat.split(' ').next().and_then(|ns| ns.parse::<f64>().ok()).unwrap_or(0.0) / 1e6
 }
 
+fn say(to: &mut impl Write, line: &str) {
+    writeln!(to, "{line}").expect("the line is written");
+}
+
 fn main() {
     let words: Vec<String> = std::env::args().skip(1).filter(|w| !w.starts_with("--")).collect();
     let [pack, db, as_of] = &words[..] else {
-        eprintln!("evaluate PACK DB AS_OF");
+        say(&mut std::io::stderr(), "evaluate PACK DB AS_OF");
         return;
     };
     let as_of: jiff::Timestamp = as_of.parse().expect("a moment such as 2026-06-30T00:00:00Z");
@@ -55,7 +61,8 @@ fn main() {
         let (wall, cpu) = (Instant::now(), cpu_ms());
         let taken = tick.take_on(&store, &mut standing).expect("the database is read");
         let judged = findings(&Judge::new(&pack, &taken.plan, &taken.readings, &param), &rules);
-        eprintln!("#eval_ms {:.3} cpu_ms {:.3}", wall.elapsed().as_secs_f64() * 1e3, cpu_ms() - cpu);
+        let (wall, cpu) = (wall.elapsed().as_secs_f64() * 1e3, cpu_ms() - cpu);
+        say(&mut std::io::stderr(), &format!("#eval_ms {wall:.3} cpu_ms {cpu:.3}"));
         if round + 1 < repeat {
             continue;
         }
@@ -71,9 +78,9 @@ fn main() {
                 *count += 1;
             }
         }
-        eprintln!("#verdicts {words:?}");
+        say(&mut std::io::stderr(), &format!("#verdicts {words:?}"));
         for (rule, count) in counts {
-            println!("{rule} {count}");
+            say(&mut std::io::stdout(), &format!("{rule} {count}"));
         }
     }
 }

@@ -4,7 +4,7 @@ use std::collections::{BTreeSet, HashMap, HashSet};
 
 use jiff::Timestamp;
 
-use crate::engine::judge::{Judge, Outcome, Verdict};
+use crate::engine::judge::{Judge, Outcomes, Verdict};
 use crate::engine::reading::{BaselineReadings, ContractState, Readings};
 use crate::lang::expr::{ContractId, MetricId, ParamId};
 use crate::lang::item::contract::Optional;
@@ -166,7 +166,7 @@ pub fn verdicts(judge: &Judge<'_>, rules: &[RuleRef]) -> Vec<Verdict> {
 /// What the rules say of every key, and in words what somebody should look at.
 pub struct Judged {
     /// The outcomes of each rule by the number of the key, in the order of the rules and of their keys.
-    pub outcomes: Vec<(RuleRef, Vec<(Option<u32>, Outcome)>)>,
+    pub outcomes: Vec<(RuleRef, Outcomes)>,
     /// The verdicts that are findings, in the same order.
     pub findings: Vec<Verdict>,
 }

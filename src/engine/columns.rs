@@ -8,7 +8,7 @@ use std::collections::HashMap;
 use std::rc::Rc;
 use std::sync::Arc;
 
-use super::judge::{Judge, Outcome, Reading, Row};
+use super::judge::{Judge, Outcome, Outcomes, Reading, Row};
 use super::reading::{Cell, Tri, Whole};
 use crate::lang::check::arithmetic;
 use crate::lang::expr::{
@@ -133,7 +133,7 @@ pub(super) struct Lanes {
 
 impl Judge<'_> {
     /// What a rule says of every key, in the order of the keys, without the words.
-    pub fn outcomes(&self, rule: RuleRef) -> Vec<(Option<u32>, Outcome)> {
+    pub fn outcomes(&self, rule: RuleRef) -> Outcomes {
         let at_once = match rule {
             _ if self.is_traced() => None,
             RuleRef::Trigger(i) => self.trigger_outcomes(&self.pack.triggers[i as usize]),
@@ -144,7 +144,7 @@ impl Judge<'_> {
         at_once.unwrap_or_else(|| self.one_by_one(rule))
     }
 
-    fn trigger_outcomes(&self, trigger: &Trigger) -> Option<Vec<(Option<u32>, Outcome)>> {
+    fn trigger_outcomes(&self, trigger: &Trigger) -> Option<Outcomes> {
         let now = trigger.check.other.is_none() && pace_moment(&trigger.check.pace) == Moment::Now;
         let plain = matches!(trigger.when.hold, None | Some(Hold::For(_)));
         let frame = self.frame(trigger.grain?).filter(|_| now && plain)?;
@@ -163,7 +163,7 @@ impl Judge<'_> {
         Some(frame.keys.iter().zip(says).map(|(key, says)| (Some(*key), outcome(says))).collect())
     }
 
-    fn threshold_outcomes(&self, id: ThresholdId) -> Option<Vec<(Option<u32>, Outcome)>> {
+    fn threshold_outcomes(&self, id: ThresholdId) -> Option<Outcomes> {
         let threshold = self.pack.threshold(id);
         let grain = self.pack.metric(threshold.metric).grain?;
         let frame = self.frame(grain).filter(|_| threshold.cadence == Cadence::Now)?;
@@ -533,7 +533,7 @@ fn combine(op: Arith, a: &Spot, a_ty: &Type, b: &Spot, b_ty: &Type) -> Spot {
 
 /// What the judge says of a rule, key by key.
 impl Judge<'_> {
-    fn one_by_one(&self, rule: RuleRef) -> Vec<(Option<u32>, Outcome)> {
+    fn one_by_one(&self, rule: RuleRef) -> Outcomes {
         self.numbered(rule).into_iter().map(|(key, verdict)| (key, verdict.outcome)).collect()
     }
 }

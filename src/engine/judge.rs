@@ -121,6 +121,9 @@ impl Outcome {
     }
 }
 
+/// What a rule says of each key, by the key's number; of the portfolio without one.
+pub type Outcomes = Vec<(Option<u32>, Outcome)>;
+
 /// One verdict: of one rule, for one key, at one instant.
 #[derive(Debug, Clone)]
 pub struct Verdict {

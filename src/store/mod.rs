@@ -291,8 +291,12 @@ fn has_content(path: &Path) -> bool {
     fs::metadata(path).is_ok_and(|m| m.len() > 0)
 }
 
+/// How much of a database is kept in memory at most, in KiB.
+const CACHE_KIB: i64 = 64 * 1024;
+
 fn configure(conn: &Connection, access: Access) -> rusqlite::Result<()> {
     conn.busy_timeout(PATIENCE)?;
+    conn.pragma_update(None, "cache_size", -CACHE_KIB)?;
     // Without this a column that is not there, written in double quotes, would quietly be a text.
     conn.set_db_config(DbConfig::SQLITE_DBCONFIG_DQS_DML, false)?;
     if access != Access::Read {
