@@ -4,5 +4,6 @@ pub mod decide;
 pub mod judge;
 pub mod memory;
 pub mod reading;
+pub mod round;
 pub mod trace;
 pub mod window;

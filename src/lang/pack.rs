@@ -157,6 +157,15 @@ impl Pack {
         self.triggers.iter().chain(self.rollbacks.iter().map(|r| &r.core))
     }
 
+    /// What has a lifecycle in a rule: the trigger, or what a rollback shares with one. Other rules have none.
+    pub fn core(&self, rule: RuleRef) -> Option<&Trigger> {
+        match rule {
+            RuleRef::Trigger(i) => self.triggers.get(i as usize),
+            RuleRef::Rollback(i) => self.rollbacks.get(i as usize).map(|r| &r.core),
+            RuleRef::Gate(_) | RuleRef::Threshold(_) | RuleRef::Contract(_) => None,
+        }
+    }
+
     /// Every item, noun by noun in the order of the language.
     pub fn items(&self) -> impl Iterator<Item = Item<'_>> {
         macro_rules! items {
