@@ -1,7 +1,10 @@
 //! From readings to verdicts and from verdicts to what should be done; pure.
 
 pub mod decide;
+pub mod edits;
+pub mod inputs;
 pub mod judge;
+pub mod ledger;
 pub mod memory;
 pub mod reading;
 pub mod round;
