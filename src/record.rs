@@ -512,7 +512,10 @@ impl Page<'_> {
     fn edit(&mut self, edit: &Edit, before: &State) {
         let from = &edit.from;
         let known = before.rules.get(from);
-        if edit.is_told() {
+        // What is judged every time has little to keep; which words are others stands in the entry about the pack.
+        let lives = known.is_some_and(|rule| matches!(rule.kind.as_str(), "trigger" | "rollback"));
+        let plain = matches!(edit.fate, Fate::Keep | Fate::Reevaluate) && !edit.is_renamed();
+        if edit.is_told() && (lives || !plain) {
             let firing: Vec<&Vec<String>> = before
                 .memory
                 .iter()
@@ -580,9 +583,8 @@ impl Page<'_> {
             remembered.memory.iter().map(|((rule, key), m)| ((self.name(*rule), parts(key)), m.clone())).collect();
         // A rule that was not due has its new words all the same.
         for (rule, revision) in &self.revisions.of {
-            if let Some(known) =
-                self.after.rules.get_mut(&self.recording.pack.rule(*rule).map_or("", |i| i.name).to_owned())
-            {
+            let name = self.recording.pack.rule(*rule).map_or("", |item| item.name);
+            if let Some(known) = self.after.rules.get_mut(name) {
                 known.revision.clone_from(&revision.hash);
                 known.fingerprint.clone_from(&revision.fingerprint);
             }

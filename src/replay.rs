@@ -19,6 +19,7 @@ use crate::engine::round::Round;
 use crate::lang::expr::ParamId;
 use crate::lang::pack::Pack;
 use crate::record::{About, Said, decision, verdict};
+use crate::value::counted;
 
 /// What came of it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -94,11 +95,14 @@ fn params(pack: &Pack, kept: &Json, how: &mut Vec<String>) {
 
 fn told(what: &str, again: &Reweighed) -> String {
     match (again.computed, again.taken) {
-        (computed, 0) => format!("{what} was weighed again from {computed} comparisons of values that were read"),
-        (0, taken) => format!("{what} asks after rows in all its {taken} parts, which were taken as they were judged"),
+        (computed, 0) => {
+            format!("{what} was weighed again: {} of values that were read", counted(computed, "comparison"))
+        }
+        (0, taken) => format!("{what} compares no plain values: {} taken as judged", counted(taken, "part")),
         (computed, taken) => format!(
-            "{what} was weighed again from {computed} comparisons of values that were read; {taken} parts ask after rows \
-             and were taken as they were judged"
+            "{what} was weighed again: {} of values that were read, and {} that compare no plain values taken as judged",
+            counted(computed, "comparison"),
+            counted(taken, "part")
         ),
     }
 }

@@ -49,7 +49,8 @@ pub(super) fn run(options: &Options, out: &mut Out) -> Done {
                 let at: Option<Timestamp> = entry.at.parse().ok();
                 let at = at.map_or_else(|| entry.at.clone(), |at| calendar.show(at));
                 let number = out.paint(DIM, format!("#{}", entry.seq));
-                out.line(format!("{at}  {number}  {}{}", out.paint(BOLD, about(entry)), told(entry, calendar)))?;
+                let line = format!("{}{}", out.paint(BOLD, about(entry)), told(entry, calendar));
+                out.line(format!("{at}  {number}  {}", line.trim_start()))?;
             }
         }
     }
@@ -77,7 +78,7 @@ fn about(entry: &Entry) -> String {
     let label = body["said"]["label"].as_str().or(body["label"].as_str()).filter(|l| !l.is_empty());
     let key = entry.key_parts().join(", ");
     match (entry.rule.is_empty(), key.is_empty()) {
-        (true, _) => "the ledger".to_owned(),
+        (true, _) => String::new(),
         (false, true) => entry.rule.clone(),
         (false, false) => format!("{} for {}", entry.rule, label.unwrap_or(&key)),
     }

@@ -46,6 +46,9 @@ impl Revisions {
     /// Reads them off a pack.
     pub fn of(pack: &Pack) -> Revisions {
         let house = pack.settings.canonical();
+        // Verdicts depend on days and money, and not on people, ways out and limits.
+        let (calendar, currency) = (&pack.settings.calendar, &pack.settings.currency);
+        let time_and_money = format!("{} {:?} {currency}", calendar.zone(), calendar.holidays());
         let mut words: BTreeMap<Thing, String> = BTreeMap::new();
         for item in pack.items() {
             // People and calendar are in the words of the house already.
@@ -70,14 +73,14 @@ impl Revisions {
                     let judges = format!("{}{}", judging(core, pack), joined(&words, &used));
                     Fingerprint {
                         grain: core.grain.map(|grain| pack.row_word(grain).to_owned()),
-                        judges: hash(&house, &judges),
+                        judges: hash(&time_and_money, &judges),
                         pace: sha256(&core.check.print(&Place::of(pack, core.grain))),
                         text: sha256(own),
                     }
                 }
                 None => Fingerprint {
                     grain: grain(pack, rule),
-                    judges: hash(&house, &text),
+                    judges: hash(&time_and_money, &text),
                     pace: sha256(""),
                     text: sha256(own),
                 },
