@@ -11,9 +11,9 @@
 //!                                                                   ▼
 //!   verdicts ◀──7 judge── readings ◀──6 read── SQL ◀──5 query──── scans           sql, store::read, engine::judge
 //!      │
-//!      └──8 decide──▶ intents ──9 deliver──▶ receipts                             engine::decide
-//!           ▲
-//!        memory
+//!      └──8 decide──▶ intents ──9 deliver──▶ receipts                             engine::decide, engine::round
+//!           ▲            │
+//!        memory ◀──── record ────▶ ledger                                          record, engine::ledger
 //! ```
 //!
 //! | arrow | from → to | function | fails by |
@@ -26,9 +26,11 @@
 //! | 6 | SQL → readings | [`store::read::read`] | a reading that says why it is not known |
 //! | 7 | readings → verdicts | [`engine::judge::Judge`] | cannot |
 //! | 8 | verdicts and memory → intents | [`engine::decide::decide`] | cannot |
+//! | – | one tick: memory, verdicts and intents in one transaction | [`record::record`] | the tick is made again |
 //! | 9 | intents → receipts | carried out in a later version | – |
 //!
-//! [`compile::compile`] is arrows 1 to 3 on one screen, [`tick::Tick`] arrows 4 to 7. [`doc::pages`] makes of a pack what people read.
+//! [`compile::compile`] is arrows 1 to 3 on one screen, [`tick::Tick`] arrows 4 to 7, [`engine::round::Round`] arrow 8 for
+//! all that is due, [`replay::replay`] arrow 8 again from what the ledger holds. [`doc::pages`] makes of a pack what people read.
 //!
 //! # What always holds
 //!
@@ -44,12 +46,15 @@ pub mod cli;
 pub mod compile;
 pub mod demo;
 pub mod diagnostic;
+pub mod digest;
 pub mod doc;
 pub mod engine;
 pub mod lang;
 pub mod page;
 pub mod plan;
 pub mod quality;
+pub mod record;
+pub mod replay;
 pub mod scenario;
 pub mod settings;
 pub mod source;

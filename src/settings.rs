@@ -86,7 +86,7 @@ const SHAPE: Shape = Shape::Keys(&[
     ("tools", Shape::Named(&Shape::Keys(&[("kind", Shape::Value)]))),
     ("limits", Shape::Keys(&[("blast_radius", Shape::Value), ("blast_radius_floor", Shape::Value)])),
     ("rules", Shape::Keys(&[("paths", Shape::Value)])),
-    ("database", Shape::Keys(&[("url", Shape::Value)])),
+    ("database", Shape::Keys(&[("url", Shape::Value), ("state", Shape::Value)])),
     ("lints", Shape::Named(&Shape::Value)),
 ]);
 
@@ -215,6 +215,7 @@ struct Rules {
 #[serde(default)]
 struct Database {
     url: Option<String>,
+    state: Option<String>,
 }
 
 /// The house, ready to be used.
@@ -238,6 +239,8 @@ pub struct Settings {
     pub rules: Vec<PathBuf>,
     /// The database when a command names none.
     pub database: Option<String>,
+    /// Where the program keeps what it remembers and its ledger, when that is not the database of the portfolio.
+    pub state: Option<String>,
     /// The folder of the file.
     pub folder: Option<PathBuf>,
     /// Share of the portfolio a rule may act on in a day, in percent.
@@ -283,6 +286,7 @@ impl Default for Settings {
             tools: BTreeMap::new(),
             rules: Vec::new(),
             database: None,
+            state: None,
             folder: None,
             blast_radius: 20,
             blast_radius_floor: 3,
@@ -308,6 +312,43 @@ impl Settings {
             .collect();
         let decides = roles.iter().find(|(_, role)| role.decides).or_else(|| roles.iter().next());
         People { above, decides: decides.map_or_else(|| "chairman".into(), |(name, _)| name.as_str().into()) }
+    }
+
+    /// What rules depend on, in the words of the file: zone, currency, holidays, people, ways out and limits. It reads
+    /// back as the same house, without its databases and lints.
+    pub fn canonical(&self) -> String {
+        let quoted = |text: &str| toml::Value::from(text).to_string();
+        let list = |all: &[String]| toml::Value::from(all.to_vec()).to_string();
+        let holidays: Vec<String> = self.calendar.holidays().iter().map(ToString::to_string).collect();
+        let mut text = format!(
+            "[portfolio]\ncurrency = {}\ntime_zone = {}\nholidays = [{}]\n",
+            quoted(&self.currency),
+            quoted(self.calendar.zone()),
+            holidays.join(", ")
+        );
+        for (name, role) in self.roles.iter().flatten() {
+            text.push_str(&format!("\n[roles.{}]\n", quoted(name)));
+            let words = [("column", &role.column), ("quorum", &role.quorum), ("above", &role.above)];
+            for (key, value) in words.iter().filter_map(|(key, value)| Some((key, value.as_ref()?))) {
+                text.push_str(&format!("{key} = {}\n", quoted(value)));
+            }
+            text.push_str(&format!("decides = {}\npeople = {}\n", role.decides, list(&role.people)));
+        }
+        let ways = [("channels", self.channels.as_ref()), ("tools", Some(&self.tools))];
+        for (table, all) in ways {
+            for (name, channel) in all.into_iter().flatten() {
+                let kind = channel.kind.as_ref().map(|kind| format!("kind = {}\n", quoted(kind)));
+                text.push_str(&format!("\n[{table}.{}]\n{}", quoted(name), kind.unwrap_or_default()));
+            }
+        }
+        for (name, agent) in self.agents.iter().flatten() {
+            text.push_str(&format!("\n[agents.{}]\nproposes = {}\n", quoted(name), list(&agent.proposes)));
+        }
+        text.push_str(&format!(
+            "\n[limits]\nblast_radius = \"{}%\"\nblast_radius_floor = {}\n",
+            self.blast_radius, self.blast_radius_floor
+        ));
+        text
     }
 
     /// Gives each finding of a lint the severity that the house wants; what it wants off is dropped.
@@ -434,6 +475,7 @@ impl Settings {
             tools: written.tools,
             rules: written.rules.paths,
             database: written.database.url,
+            state: written.database.state,
             folder: None,
             blast_radius: blast_radius.unwrap_or(20),
             blast_radius_floor: written.limits.blast_radius_floor,

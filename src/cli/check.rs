@@ -13,7 +13,6 @@ use super::{Done, FINE, Fault, PackArgs, findings, now, world};
 use crate::compile::Compiled;
 use crate::diagnostic::{Code, Diagnostic, Severity, json, render};
 use crate::lang::cascade::{self, Firings};
-use crate::lang::item::Noun;
 use crate::lang::pack::Pack;
 use crate::lang::waiver::Today;
 use crate::source::Span;
@@ -179,7 +178,7 @@ fn summary(compiled: &Compiled, out: &mut Out, told: Told) -> Result<(), Fault> 
     }
     let asides: String = asides.iter().map(|aside| format!("; {aside}")).collect();
     match (&compiled.pack, told.about) {
-        (Some(pack), About::Everything) => out.line(format!("ok: {}{asides}", contents(pack))),
+        (Some(pack), About::Everything) => out.line(format!("ok: {}{asides}", pack.contents())),
         _ if compiled.diagnostics.is_empty() => out.line(format!("ok: no finding{asides}")),
         _ if compiled.count(Severity::Error) == 0 => out.line(format!("ok{asides}")),
         _ => Ok(()),
@@ -220,16 +219,6 @@ fn human(compiled: &Compiled, out: &mut Out) -> Result<(), Fault> {
         out.error(&format!("`bylaws explain {}` says more\n", first.code.as_str()))?;
     }
     Ok(())
-}
-
-/// How many of each item a pack holds.
-pub(super) fn contents(pack: &Pack) -> String {
-    let mut counts: BTreeMap<Noun, usize> = BTreeMap::new();
-    for item in pack.items() {
-        *counts.entry(item.noun).or_default() += 1;
-    }
-    let parts: Vec<String> = counts.into_iter().map(|(noun, n)| noun.counted(n)).collect();
-    if parts.is_empty() { "nothing in it".into() } else { listed(&parts, "and") }
 }
 
 /// The first of a list, and how many more there are.

@@ -9,16 +9,21 @@ mod doc;
 mod explain;
 mod fmt;
 mod formats;
+mod history;
 mod init;
+mod ledger;
 mod manual;
 mod migrate;
 mod output;
 mod progress;
 mod quality;
+mod replay;
 mod run;
 mod set;
 mod show;
+mod status;
 mod test;
+mod verify;
 
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -117,10 +122,35 @@ enum Command {
     Reset(set::Reset),
     /// Show the named sets of params, or put one in force
     Profile(set::Profiles),
-    /// Judge the portfolio once and print the board; nothing is written
+    /// Judge the portfolio once and print the board; nothing is written without --record
+    ///
+    /// With `--record` it is one real tick: triggers and rollbacks that are due are judged and decided, what they remember
+    /// is kept, and verdicts that changed and decisions are appended to the ledger, all of it in one transaction. The same
+    /// moment twice appends nothing.
     ///
     /// Exit 0 when nothing needs attention, 1 when something fires, is breached, violated or unknown.
     Run(run::Options),
+    /// Show what is in force, what is blind and why, what fires, and who is waited for until when
+    ///
+    /// All of it as the last `run --record` left it; nothing is judged. Exit 1 when something fires or is unknown,
+    /// breached or violated.
+    Status(status::Options),
+    /// Show what the ledger tells of a rule, the newest last
+    ///
+    /// For example: bylaws history revenue_low atlas --since 2026-03-01. Exit 1 when there is nothing to tell.
+    History(history::Options),
+    /// Check that nobody changed, removed or reordered a row of the ledger
+    ///
+    /// Prints the hash of the last row and how many there are. Keep that hash elsewhere: with `--head HASH` also rows
+    /// that are missing at the end are found. Exit 1 with every fault named.
+    Verify(verify::Options),
+    /// Compute an entry of the ledger again from what it was made of, and compare
+    ///
+    /// The words of the rule and of all it uses, the values it read, its params and what it remembered are in the
+    /// ledger. Exit 0 when the same comes of them byte for byte, 1 with the differences.
+    Replay(replay::Options),
+    /// Take old rows out of the ledger
+    Ledger(ledger::Options),
     /// Create or update the tables the program needs in a database
     Migrate(migrate::Options),
     /// Take or show the state that `since baseline` compares with
@@ -153,6 +183,26 @@ struct DatabaseArgs {
     /// Database: a path or sqlite:PATH [default: the url of bylaws.toml]
     #[arg(long, value_name = "URL")]
     db: Option<String>,
+}
+
+/// Where a command finds what the program remembers.
+#[derive(Debug, Args)]
+struct StateArgs {
+    /// Database of what the program remembers and of its ledger [default: the state of bylaws.toml, else the database]
+    #[arg(long, value_name = "URL")]
+    state: Option<String>,
+    #[command(flatten)]
+    database: DatabaseArgs,
+}
+
+/// The house and the place of the ledger, for commands that need no rules.
+#[derive(Debug, Args)]
+struct LedgerArgs {
+    #[command(flatten)]
+    state: StateArgs,
+    /// The bylaws.toml to use [default: the nearest at or above this folder]
+    #[arg(long, value_name = "FILE")]
+    config: Option<PathBuf>,
 }
 
 /// A fault of the world or of the call: a sentence and what to do.
@@ -222,6 +272,11 @@ fn run_command() -> ExitCode {
         Command::Reset(options) => set::reset(&options, &mut out),
         Command::Profile(options) => set::profiles(&options, &mut out),
         Command::Run(options) => run::run(&options, &mut out),
+        Command::Status(options) => status::run(&options, &mut out),
+        Command::History(options) => history::run(&options, &mut out),
+        Command::Verify(options) => verify::run(&options, &mut out),
+        Command::Replay(options) => replay::run(&options, &mut out),
+        Command::Ledger(options) => ledger::run(&options, &mut out),
         Command::Migrate(options) => migrate::run(&options, &mut out),
         Command::Baseline(options) => baseline::run(&options, &mut out),
         Command::Demo(options) => demo::run(&options, &mut out),
@@ -290,15 +345,48 @@ impl PackArgs {
     }
 }
 
+/// A place that bylaws.toml names, from where the file lies.
+fn from_house(settings: &Settings, url: Option<&String>) -> Option<String> {
+    let url = url?.clone();
+    match &settings.folder {
+        Some(folder) if !url.contains(':') => Some(folder.join(url).display().to_string()),
+        _ => Some(url),
+    }
+}
+
+impl StateArgs {
+    /// The place of the state, where that is not the database of the portfolio.
+    fn apart(&self, settings: &Settings) -> Result<Option<String>, Fault> {
+        let state = self.state.clone().or_else(|| {
+            // Who names another portfolio does not mean the memory of this one.
+            from_house(settings, settings.state.as_ref()).filter(|_| self.database.db.is_none())
+        });
+        Ok(match state {
+            Some(state) if self.database.place(settings).ok().as_ref() != Some(&state) => Some(state),
+            _ => None,
+        })
+    }
+
+    /// What is remembered, to look at it.
+    fn open(&self, settings: &Settings) -> Result<Store, Fault> {
+        match self.apart(settings)? {
+            Some(state) => Ok(Store::open(state, Access::Read)?),
+            None => self.database.open(settings, Access::Read),
+        }
+    }
+}
+
+impl LedgerArgs {
+    fn settings(&self) -> Settings {
+        let (mut sources, mut ignored) = (Sources::default(), Vec::new());
+        let file = self.config.clone().or_else(|| settings::find(std::path::Path::new(".")));
+        file.map_or_else(Settings::default, |file| Settings::load(&file, &mut sources, &mut ignored))
+    }
+}
+
 impl DatabaseArgs {
     fn place(&self, settings: &Settings) -> Result<String, Fault> {
-        let from_house = || {
-            let url = settings.database.clone()?;
-            match &settings.folder {
-                Some(folder) if !url.contains(':') => Some(folder.join(url).display().to_string()),
-                _ => Some(url),
-            }
-        };
+        let from_house = || from_house(settings, settings.database.as_ref());
         self.db.clone().or_else(from_house).ok_or_else(|| {
             Fault::new("no database is named", "name one: `--db FILE`, or `url` under [database] in bylaws.toml")
         })

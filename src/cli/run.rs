@@ -1,16 +1,19 @@
-//! `bylaws run`: judge once.
+//! `bylaws run`: judge once, and write it down where that is asked for.
 
 use std::collections::HashMap;
 
 use clap::Args;
+use jiff::Timestamp;
 use serde_json::{Map, json};
 
 use super::board;
 use super::output::Out;
-use super::{DatabaseArgs, Done, FINE, Fault, Format, PackArgs, findings, moment, now};
+use super::{Done, FINE, Fault, Format, PackArgs, StateArgs, findings, moment, now};
+use crate::compile::Compiled;
 use crate::engine::judge::{Outcome, Verdict};
 use crate::lang::pack::Pack;
-use crate::store::Access;
+use crate::record::{self, Recording};
+use crate::store::{Access, Store, migrate};
 use crate::tick::judge_once;
 
 #[derive(Debug, Args)]
@@ -18,7 +21,10 @@ pub(super) struct Options {
     #[command(flatten)]
     pack: PackArgs,
     #[command(flatten)]
-    database: DatabaseArgs,
+    state: StateArgs,
+    /// Write down what is remembered, verdicts that changed and decisions; makes the program's tables where needed
+    #[arg(long)]
+    record: bool,
     /// The moment to judge, such as 2026-03-02 or "2026-03-02 09:00" [default: now]
     #[arg(long, value_name = "TIME")]
     as_of: Option<String>,
@@ -35,18 +41,78 @@ pub(super) fn run(options: &Options, out: &mut Out) -> Done {
         Ok(found) => found,
         Err(code) => return Ok(code),
     };
-    let store = options.database.open(&compiled.settings, Access::Read)?;
     let clock = now();
     let as_of = match &options.as_of {
         Some(text) => moment(text, &compiled.settings.calendar)?,
         None => clock,
     };
+    if options.record {
+        return record(options, &compiled, &pack, (as_of, clock), out);
+    }
+    let store = options.state.database.open(&compiled.settings, Access::Read)?;
     let verdicts = judge_once(&store, &pack, as_of, clock.max(as_of))?;
     match options.format {
         Format::Json => json(&pack, &verdicts, out)?,
         Format::Human => board::print(&pack, &verdicts, as_of, options.verbose, out)?,
     }
     Ok(if verdicts.iter().any(is_finding) { findings() } else { FINE })
+}
+
+/// One real tick.
+fn record(
+    options: &Options,
+    compiled: &Compiled,
+    pack: &Pack,
+    (as_of, clock): (Timestamp, Timestamp),
+    out: &mut Out,
+) -> Done {
+    if as_of > clock {
+        return Err(Fault::new(
+            "a moment that has not come cannot be recorded",
+            "leave `--record` out to see what would be said then",
+        ));
+    }
+    let settings = &compiled.settings;
+    let apart = options.state.apart(settings)?;
+    let (portfolio, mut state) = match apart {
+        Some(place) => {
+            (Some(options.state.database.open(settings, Access::Read)?), Store::open(place, Access::Create)?)
+        }
+        None => (None, options.state.database.open(settings, Access::Write)?),
+    };
+    migrate::migrate(&mut state, &[], clock)?;
+    let recording = Recording { pack, sources: &compiled.sources, as_of, clock };
+    let done = record::record(&recording, portfolio.as_ref(), &mut state)?;
+    match options.format {
+        Format::Json => {
+            for verdict in &done.verdicts {
+                let key: Vec<String> = verdict.key.iter().map(|(_, part)| part.to_string()).collect();
+                let memory = done.memory.get(&(verdict.rule.to_string(), key));
+                let state = memory.map(|m| (m.word(as_of), m.firing().map(|f| f.iteration)));
+                out.line(json_line(verdict, state))?;
+            }
+        }
+        Format::Human => {
+            board::print(pack, &done.verdicts, as_of, options.verbose, out)?;
+            out.line("")?;
+            out.line(match done.entries.last() {
+                Some(last) => {
+                    format!(
+                        "recorded: {}; the ledger ends with row {} {}",
+                        entries(done.entries.len()),
+                        last.seq,
+                        last.hash
+                    )
+                }
+                None => "recorded: nothing new".to_owned(),
+            })?;
+        }
+    }
+    Ok(if done.verdicts.iter().any(is_finding) { findings() } else { FINE })
+}
+
+fn entries(n: usize) -> String {
+    if n == 1 { "1 entry".to_owned() } else { format!("{n} entries") }
 }
 
 /// What a person should look at: rules that sleep are none.
@@ -75,13 +141,14 @@ fn state(pack: &Pack, verdict: &Verdict) -> Option<&'static str> {
 /// Every verdict as one JSON object a line.
 pub(super) fn json(pack: &Pack, verdicts: &[Verdict], out: &mut Out) -> Result<(), Fault> {
     for verdict in verdicts {
-        out.line(json_line(verdict, state(pack, verdict)))?;
+        let state = state(pack, verdict).map(|word| (word, (word == "firing").then_some(1)));
+        out.line(json_line(verdict, state))?;
     }
     Ok(())
 }
 
 /// One verdict as one JSON object.
-fn json_line(verdict: &Verdict, state: Option<&str>) -> String {
+fn json_line(verdict: &Verdict, state: Option<(&str, Option<u32>)>) -> String {
     let key: Map<String, serde_json::Value> =
         verdict.key.iter().map(|(name, part)| (name.clone(), json!(&**part))).collect();
     let mut line = Map::new();
@@ -93,10 +160,10 @@ fn json_line(verdict: &Verdict, state: Option<&str>) -> String {
     put("kind", json!(verdict.kind));
     put("key", serde_json::Value::Object(key));
     put("verdict", json!(verdict.outcome.word()));
-    if let Some(state) = state {
+    if let Some((state, iteration)) = state {
         put("state", json!(state));
-        if state == "firing" {
-            put("iteration", json!(1));
+        if let Some(iteration) = iteration {
+            put("iteration", json!(iteration));
         }
     }
     if let Some((value, ty)) = &verdict.value {

@@ -70,7 +70,7 @@ pub(super) fn run(options: &Options, out: &mut Out) -> Done {
         out.line(out.paint(DIM, format!("{}:{line}", file.name)))?;
         out.text(&format!("{}\n", compiled.sources.block(span)))?;
     } else {
-        out.line(super::check::contents(&pack))?;
+        out.line(pack.contents())?;
     }
     if options.sql {
         sql(&pack, &plan, out)?;

@@ -7,6 +7,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use jiff::{SignedDuration, Timestamp};
+use serde::{Deserialize, Serialize};
 
 use super::memory::{Consent, Firing, Memory, Phase, Reply, State, Waiting, later};
 use crate::lang::expr::{Checked, Expr};
@@ -16,7 +17,8 @@ use crate::time::Calendar;
 use crate::value::{Number, Value};
 
 /// Whether something holds, as far as that is known.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum Tri {
     /// It holds.
     Yes,
@@ -38,7 +40,8 @@ impl Tri {
 }
 
 /// What came of the proposal that a step asks for.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum Proposal {
     /// It is there, or nobody waits for it.
     #[default]
@@ -50,7 +53,8 @@ pub enum Proposal {
 }
 
 /// Who decides what is asked, as the decision about it says at present.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum Decider {
     /// All of these.
     Roles(Vec<Arc<str>>),
@@ -59,7 +63,7 @@ pub enum Decider {
 }
 
 /// What was judged of one rule and one key at one moment.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Judged {
     /// `when`, with holds over closed periods already in it.
     pub when: Tri,

@@ -36,6 +36,11 @@ impl Row {
     pub fn of(relation: Relation, key: u32) -> Row {
         Row { relation, key }
     }
+
+    /// The number of its key.
+    pub fn key(self) -> u32 {
+        self.key
+    }
 }
 
 /// What is known of a value.

@@ -4,13 +4,15 @@
 use std::sync::Arc;
 
 use jiff::{SignedDuration, Timestamp};
+use serde::{Deserialize, Serialize};
 
 use crate::lang::item::step::Mode;
 use crate::time::Calendar;
 use crate::value::Value;
 
 /// Everything a rule remembers of one key.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(default)]
 pub struct Memory {
     /// Where it stands.
     pub state: State,
@@ -33,7 +35,8 @@ pub struct Memory {
 }
 
 /// Where a rule stands for one key.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum State {
     /// Waiting for its condition.
     #[default]
@@ -60,7 +63,7 @@ pub enum State {
 }
 
 /// One firing.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Firing {
     /// When it began.
     pub began: Timestamp,
@@ -85,7 +88,8 @@ pub struct Firing {
 }
 
 /// How far one try of a firing is.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum Phase {
     /// An agent has been asked for a proposal.
     Proposing,
@@ -101,7 +105,7 @@ pub enum Phase {
 }
 
 /// A question that is open.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Waiting {
     /// The step that asks; nothing when only the parked steps are asked for.
     pub step: Option<usize>,
@@ -135,7 +139,8 @@ impl Waiting {
 }
 
 /// An answer.
-#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum Reply {
     /// Yes.
     Yes,
@@ -146,7 +151,8 @@ pub enum Reply {
 }
 
 /// Who has agreed.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum Consent {
     /// Nobody was asked.
     #[default]
@@ -158,7 +164,8 @@ pub enum Consent {
 }
 
 /// How long something has held, as far as anybody judged.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(default)]
 pub struct Held {
     /// The time up to the last judgement.
     pub sum: SignedDuration,

@@ -2,8 +2,12 @@
 
 pub(crate) mod columns;
 pub mod decide;
+pub mod edits;
+pub mod inputs;
 pub mod judge;
+pub mod ledger;
 pub mod memory;
 pub mod reading;
+pub mod round;
 pub mod trace;
 pub mod window;

@@ -11,6 +11,7 @@ pub mod pack;
 pub mod parse;
 pub mod print;
 mod repair;
+pub mod revision;
 pub mod syntax;
 pub mod uses;
 pub mod waiver;

@@ -1,5 +1,6 @@
 //! The checked pack: what the rest of the program works with. It holds no unresolved name and no untyped value.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use super::check::{Checker, Slot};
@@ -13,7 +14,7 @@ use super::print::Block;
 use super::ways::Ways;
 use crate::settings::Settings;
 use crate::source::Span;
-use crate::value::Value;
+use crate::value::{Value, listed};
 
 /// A rule that has a verdict.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -157,6 +158,15 @@ impl Pack {
         self.triggers.iter().chain(self.rollbacks.iter().map(|r| &r.core))
     }
 
+    /// What has a lifecycle in a rule: the trigger, or what a rollback shares with one. Other rules have none.
+    pub fn core(&self, rule: RuleRef) -> Option<&Trigger> {
+        match rule {
+            RuleRef::Trigger(i) => self.triggers.get(i as usize),
+            RuleRef::Rollback(i) => self.rollbacks.get(i as usize).map(|r| &r.core),
+            RuleRef::Gate(_) | RuleRef::Threshold(_) | RuleRef::Contract(_) => None,
+        }
+    }
+
     /// Every item, noun by noun in the order of the language.
     pub fn items(&self) -> impl Iterator<Item = Item<'_>> {
         macro_rules! items {
@@ -187,6 +197,16 @@ impl Pack {
             Calendar calendar |x| "", None, x.span, None;
             Test tests |x| &*x.title, Some(&x.title), x.span, None;
         }
+    }
+
+    /// How many items of each noun there are, in words.
+    pub fn contents(&self) -> String {
+        let mut counts: BTreeMap<Noun, usize> = BTreeMap::new();
+        for item in self.items() {
+            *counts.entry(item.noun).or_default() += 1;
+        }
+        let parts: Vec<String> = counts.into_iter().map(|(noun, n)| noun.counted(n)).collect();
+        if parts.is_empty() { "nothing in it".into() } else { listed(&parts, "and") }
     }
 
     /// An item in the words of the language: they read back as the same item. A test has its own words and no others.

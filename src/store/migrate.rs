@@ -8,10 +8,10 @@ use std::fmt;
 
 use jiff::Timestamp;
 use rusqlite::{Connection, OptionalExtension as _, params};
-use sha2::{Digest as _, Sha256};
 
 use super::error::{ErrorKind, StoreError, fault};
 use super::{Store, begin, kind_of, moment};
+use crate::digest::sha256;
 
 /// One embedded file.
 #[derive(Debug, Clone, Copy)]
@@ -41,6 +41,8 @@ pub const ENGINE: &[Migration] = family! { "engine":
     "0003_baselines.sql",
     "0004_kept.sql",
     "0005_quarantine.sql",
+    "0006_memory.sql",
+    "0007_ledger.sql",
 };
 
 /// The tables of the pack that comes with the program.
@@ -71,7 +73,7 @@ impl Migration {
 
     /// What its text is known by. How lines end depends on how the program was checked out and does not count.
     pub fn checksum(&self) -> String {
-        Sha256::digest(self.sql.replace("\r\n", "\n").as_bytes()).iter().map(|b| format!("{b:02x}")).collect()
+        sha256(&self.sql.replace("\r\n", "\n"))
     }
 }
 

@@ -6,6 +6,8 @@
 pub mod baseline;
 pub mod changes;
 mod error;
+pub mod ledger;
+pub mod memory;
 pub mod migrate;
 pub mod read;
 pub mod scratch;
@@ -125,6 +127,21 @@ impl Store {
             Ok(done)
         };
         work(&mut self.conn).map_err(fault(name))
+    }
+
+    /// Does all of the work or nothing of it, and sees one state of the database throughout. The write lock is taken by
+    /// the first write; who wrote in between makes it fail as locked, and the work is to be done again.
+    pub fn transact<T>(&mut self, work: impl FnOnce(&mut Store) -> Result<T, StoreError>) -> Result<T, StoreError> {
+        self.conn.execute_batch("BEGIN").map_err(fault(&self.name))?;
+        let done = work(self).and_then(|done| {
+            self.conn.execute_batch("COMMIT").map_err(fault(&self.name))?;
+            Ok(done)
+        });
+        if done.is_err() && !self.conn.is_autocommit() {
+            // What made the work fail says more than what the undoing of it could.
+            let _ = self.conn.execute_batch("ROLLBACK");
+        }
+        done
     }
 
     /// Does the work and then undoes it, so that the next finds the database as this did. What is done to the schema

@@ -281,7 +281,8 @@ pub(crate) fn ask(node: &Node<'_>, faults: &mut Vec<Diagnostic>) -> WrittenAsk {
 // ── checked ──
 
 /// Who acts: people, or the program, and how much of it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, serde::Serialize, serde::Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum Mode {
     /// Judged; all steps are listed for a person.
     Manual,
