@@ -1,30 +1,29 @@
 //! Tests of rules: a database of their own, a clock that only their lines move, and the daemon's own judge.
 
-use std::collections::{BTreeMap, HashMap, HashSet, VecDeque};
+use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
-use jiff::{SignedDuration, Timestamp};
+use jiff::Timestamp;
 
-use crate::engine::decide::{Decider, Intent, IntentKind, Judged, Terms, Tri as Known, decide, fire, wakes};
-use crate::engine::judge::{Judge, Outcome, Row, Verdict};
-use crate::engine::memory::{Memory, Reply, State, Waiting};
-use crate::engine::reading::{Key, Tri};
-use crate::engine::trace::{Move, Point, Trace, Truth};
+use crate::engine::course::{Course, core};
+use crate::engine::decide::IntentKind;
+use crate::engine::judge::{Judge, Outcome, Verdict};
+use crate::engine::memory::{Memory, Reply, Waiting};
+use crate::engine::reading::Key;
+use crate::engine::trace::Trace;
 use crate::engine::window;
-use crate::lang::expr::{Answer, Checked, ContractId, Expr, ExprKind, Joint, MetricId, ParamId, Relation};
-use crate::lang::item::decision::Who;
+use crate::lang::expr::{ContractId, MetricId, ParamId, Relation};
 use crate::lang::item::step::{About, Mode, StepKind};
 use crate::lang::item::test::{
     Action, Expectation, Expected, KeyText, Reply as Given, ReplyAnswer, RuleRef as Named, Subject, Table, Test,
 };
-use crate::lang::item::trigger::{OnDay, Pace, Trigger};
+use crate::lang::item::trigger::Trigger;
 use crate::lang::pack::{Pack, RuleRef};
 use crate::plan::MomentId;
 use crate::source::Span;
 use crate::store::read::Unlisted;
 use crate::store::{Store, StoreError, changes, migrate, scratch};
 use crate::tick::{Taken, Tick, take_baseline_of};
-use crate::time::{Calendar, Period};
 use crate::value::{Type, Value, counted, listed};
 
 /// No course takes more judgements than this; beyond it a test asks for too much time at once.
@@ -53,9 +52,6 @@ pub struct Comparison {
     /// The row in which something else was expected.
     pub wrong: Option<usize>,
 }
-
-/// A rule in the course of a test.
-type RuleKey = (RuleRef, Key);
 
 /// An empty database with the tables of a pack. Every test finds it empty, for what a test does is undone.
 pub struct Bench {
@@ -100,8 +96,7 @@ fn follow(
 ) -> Result<Vec<Failure>, StoreError> {
     let chain = chain(pack, index);
     bench.store.undone(|store| {
-        let mut course = Course::new(pack, store, &chain);
-        course.trace = trace;
+        let mut course = Scene::new(pack, store, &chain, trace);
         for (i, test) in chain.iter().enumerate() {
             let own = i + 1 == chain.len();
             for (span, action) in &test.actions {
@@ -134,21 +129,16 @@ pub fn chain(pack: &Pack, index: usize) -> Vec<&Test> {
 /// The references of a given row: its contract, its place, and the texts by column.
 type References = (ContractId, Span, Vec<(u32, String)>);
 
-struct Course<'a> {
+struct Scene<'a> {
     pack: &'a Pack,
     store: &'a mut Store,
     now: Option<Timestamp>,
-    overrides: HashMap<ParamId, Value>,
+    course: Course<'a>,
     given: HashMap<ContractId, HashSet<u32>>,
     unlisted: Unlisted,
     /// Rows given since the last settling, whose references must lead somewhere.
     unsettled: Vec<References>,
     entering: Vec<Arc<str>>,
-    memory: BTreeMap<RuleKey, Memory>,
-    log: Vec<(RuleKey, Intent)>,
-    replies: Vec<(RuleKey, Arc<str>, Reply)>,
-    relevant: Vec<RuleRef>,
-    due: HashMap<RuleRef, Timestamp>,
     dirty: bool,
     failures: Vec<Failure>,
     trace: Option<&'a Trace>,
@@ -157,14 +147,6 @@ struct Course<'a> {
 /// Since when given rows hold.
 fn beginning() -> Timestamp {
     Timestamp::constant(-60_000_000_000, 0)
-}
-
-fn core(pack: &Pack, rule: RuleRef) -> Option<&Trigger> {
-    match rule {
-        RuleRef::Trigger(i) => pack.triggers.get(i as usize),
-        RuleRef::Rollback(i) => pack.rollbacks.get(i as usize).map(|r| &r.core),
-        _ => None,
-    }
 }
 
 fn named(rule: Named) -> RuleRef {
@@ -214,36 +196,25 @@ pub fn relevant(pack: &Pack, chain: &[&Test]) -> Vec<RuleRef> {
     rules
 }
 
-impl<'a> Course<'a> {
-    fn new(pack: &'a Pack, store: &'a mut Store, chain: &[&Test]) -> Course<'a> {
-        Course {
+impl<'a> Scene<'a> {
+    fn new(pack: &'a Pack, store: &'a mut Store, chain: &[&Test], trace: Option<&'a Trace>) -> Scene<'a> {
+        Scene {
             pack,
             store,
             now: None,
-            overrides: HashMap::new(),
+            course: Course::new(pack, relevant(pack, chain)).traced(trace),
             given: HashMap::new(),
             unlisted: Unlisted::new(),
             unsettled: Vec::new(),
             entering: Vec::new(),
-            memory: BTreeMap::new(),
-            log: Vec::new(),
-            replies: Vec::new(),
-            relevant: relevant(pack, chain),
-            due: HashMap::new(),
             dirty: true,
             failures: Vec::new(),
-            trace: None,
+            trace,
         }
     }
 
     fn fail(&mut self, span: Span, message: impl Into<String>) {
         self.failures.push(Failure { span, message: message.into(), table: None });
-    }
-
-    fn note(&self, point: Point) {
-        if let Some(trace) = self.trace {
-            trace.note(point);
-        }
     }
 
     /// The moment of the test; without one it begins at the first instant of 2026.
@@ -297,12 +268,12 @@ impl<'a> Course<'a> {
                 self.dirty = true;
             }
             Action::Set { param, value } => {
-                self.overrides.insert(*param, value.clone());
+                self.course.overrides.insert(*param, value.clone());
                 self.dirty = true;
             }
             Action::Profile(i) => {
                 let values = self.pack.profiles[*i as usize].values.iter().map(|(p, v, _)| (*p, v.clone()));
-                self.overrides.extend(values);
+                self.course.overrides.extend(values);
                 self.dirty = true;
             }
             Action::After(length) => {
@@ -336,7 +307,7 @@ impl<'a> Course<'a> {
                 };
                 let Some(trigger) = core(self.pack, rule) else { return Ok(()) };
                 let about = format!("{}{}", trigger.name, for_key(&key));
-                let Some(waiting) = self.memory.get(&(rule, key.clone())).and_then(Memory::waiting) else {
+                let Some(waiting) = self.course.memory.get(&(rule, key.clone())).and_then(Memory::waiting) else {
                     self.fail(span, format!("nobody has been asked about {about}"));
                     return Ok(());
                 };
@@ -350,7 +321,7 @@ impl<'a> Course<'a> {
                     ReplyAnswer::Chooses(word) => Reply::Chose(word.clone()),
                 };
                 for role in &reply.roles {
-                    self.replies.push(((rule, key.clone()), role.clone(), answer.clone()));
+                    self.course.replies.push(((rule, key.clone()), role.clone(), answer.clone()));
                 }
                 self.dirty = true;
                 self.judge(&[rule])?;
@@ -360,7 +331,7 @@ impl<'a> Course<'a> {
     }
 
     fn param(&self, id: ParamId) -> Value {
-        self.overrides.get(&id).cloned().unwrap_or_else(|| self.pack.param(id).clone())
+        self.course.param(id)
     }
 
     fn put(&mut self, table: &Table, replace: bool) -> Result<(), StoreError> {
@@ -401,37 +372,24 @@ impl<'a> Course<'a> {
             let takes = self.pack.stages.iter().any(|s| s.number == stage && s.takes_baseline);
             let at = self.time();
             if takes {
-                take_baseline_of(self.store, self.pack, Some(&stage), at, "test", &self.overrides, &self.unlisted)?;
+                take_baseline_of(
+                    self.store,
+                    self.pack,
+                    Some(&stage),
+                    at,
+                    "test",
+                    &self.course.overrides,
+                    &self.unlisted,
+                )?;
             } else {
                 scratch::enter(self.store, &stage, at)?;
             }
         }
         let now = self.time();
-        let rules: Vec<RuleRef> = self
-            .relevant
-            .iter()
-            .copied()
-            .filter(|rule| match self.due.get(rule) {
-                None => true,
-                Some(due) => *due <= now || self.on_change(*rule),
-            })
-            .collect();
+        let rules = self.course.due(now);
         self.judge(&rules)?;
         self.dirty = false;
         Ok(())
-    }
-
-    fn on_change(&self, rule: RuleRef) -> bool {
-        core(self.pack, rule).is_some_and(|t| matches!(self.pace(t), Pace::OnChange { .. }))
-    }
-
-    /// The pace at which a rule is judged at present. `while` speaks of params; what it says of rows is judged with
-    /// the rule itself.
-    fn pace<'t>(&self, trigger: &'t Trigger) -> &'t Pace {
-        match &trigger.check.other {
-            Some((while_, other)) if !crate::lang::check::params_hold(while_, &|id| Some(self.param(id))) => other,
-            _ => &trigger.check.pace,
-        }
     }
 
     /// Lets time pass, judging each rule whenever it is due.
@@ -439,52 +397,17 @@ impl<'a> Course<'a> {
         self.settle()?;
         for _ in 0..MOST_TICKS {
             let now = self.time();
-            let mut next: Option<Timestamp> = None;
-            let mut consider = |at: Timestamp| {
-                if at > now && at <= to {
-                    next = Some(next.map_or(at, |n: Timestamp| n.min(at)));
-                }
-            };
-            self.due.values().copied().for_each(&mut consider);
-            for ((rule, _), memory) in &self.memory {
-                let terms = core(self.pack, *rule).and_then(|t| self.terms(t));
-                if let Some(at) = terms.and_then(|terms| wakes(&terms, memory, now, &self.pack.settings.calendar)) {
-                    consider(at);
-                }
-            }
-            let Some(at) = next else {
+            let Some(at) = self.course.next(now).filter(|at| *at <= to) else {
                 self.now = Some(to);
                 self.dirty = true;
                 return self.settle();
             };
             self.now = Some(at);
-            let rules: Vec<RuleRef> = self
-                .relevant
-                .iter()
-                .copied()
-                .filter(|rule| {
-                    self.due.get(rule).is_none_or(|d| *d <= at)
-                        || self.wakes_at(*rule, at, now)
-                        || self.on_change(*rule)
-                })
-                .collect();
+            let rules = self.course.due_since(now, at);
             self.judge(&rules)?;
         }
         self.fail(span, "so much time takes more judgements than a test may make");
         Ok(())
-    }
-
-    fn wakes_at(&self, rule: RuleRef, at: Timestamp, before: Timestamp) -> bool {
-        let Some(terms) = core(self.pack, rule).and_then(|t| self.terms(t)) else { return false };
-        self.memory
-            .iter()
-            .filter(|((r, _), _)| *r == rule)
-            .any(|(_, m)| wakes(&terms, m, before, &self.pack.settings.calendar).is_some_and(|w| w <= at))
-    }
-
-    fn terms(&self, trigger: &Trigger) -> Option<Terms> {
-        let terms = Terms::new(trigger, &|e| window::constant(e, &|id| self.param(id)))?;
-        Some(Terms { people: self.pack.settings.people(), ..terms })
     }
 
     fn take(&self, rules: &[RuleRef], metrics: &[MetricId]) -> Result<Taken, StoreError> {
@@ -495,7 +418,7 @@ impl<'a> Course<'a> {
             clock: at,
             rules,
             metrics,
-            overrides: &self.overrides,
+            overrides: &self.course.overrides,
             unlisted: &self.unlisted,
             by_rows: false,
         };
@@ -507,230 +430,13 @@ impl<'a> Course<'a> {
         if rules.is_empty() {
             return Ok(());
         }
-        let now = self.time();
-        // What a rule fires is judged from the same readings.
-        let mut read: Vec<RuleRef> = rules.to_vec();
-        let mut next = 0;
-        while let Some(rule) = read.get(next).copied() {
-            next += 1;
-            for step in core(self.pack, rule).map_or(&[][..], |t| &t.steps) {
-                if let StepKind::Fire(target) = step.kind
-                    && !read.contains(&RuleRef::Trigger(target))
-                {
-                    read.push(RuleRef::Trigger(target));
-                }
-            }
-        }
-        let taken = self.take(&read, &[])?;
-        let overrides = self.overrides.clone();
+        let taken = self.take(&self.course.read(rules), &[])?;
+        let overrides = self.course.overrides.clone();
         let pack = self.pack;
         let param = move |id: ParamId| overrides.get(&id).cloned().unwrap_or_else(|| pack.param(id).clone());
         let judge = Judge::new(pack, &taken.plan, &taken.readings, &param).traced(self.trace);
-        let calendar = &pack.settings.calendar;
-        let mut fires: VecDeque<RuleKey> = VecDeque::new();
-        for rule in rules.iter().copied() {
-            let Some(trigger) = core(pack, rule) else { continue };
-            let mut keys: Vec<(Key, Option<u32>)> = match trigger.grain {
-                None => vec![(Arc::new([]), None)],
-                Some(grain) => judge
-                    .keys(grain, MomentId::NOW)
-                    .unwrap_or_default()
-                    .into_iter()
-                    .map(|n| (judge.key(grain, n), Some(n)))
-                    .collect(),
-            };
-            // Keys that were there and are gone end their firings.
-            for ((_, key), _) in self.memory.iter().filter(|((r, _), _)| *r == rule) {
-                if !keys.iter().any(|(k, _)| k == key) {
-                    keys.push((key.clone(), None));
-                }
-            }
-            for (key, number) in keys {
-                let Some(terms) = self.terms(trigger) else { continue };
-                let judged = self.judged(&judge, trigger, rule, &key, number);
-                let memory = self.memory.get(&(rule, key.clone())).cloned().unwrap_or_default();
-                let decided = decide(trigger, &terms, &memory, &judged, now, calendar);
-                self.replies.retain(|(k, _, _)| *k != (rule, key.clone()));
-                self.keep((rule, key), trigger, decided, &mut fires);
-            }
-            self.due.insert(rule, self.next_due(trigger, now).unwrap_or(Timestamp::MAX));
-        }
-        // What others fire begins after every rule had its own verdict, so that none has two and no order matters.
-        while let Some((rule, key)) = fires.pop_front() {
-            let Some(trigger) = core(pack, rule) else { continue };
-            let number = trigger.grain.and_then(|grain| {
-                judge.keys(grain, MomentId::NOW).unwrap_or_default().into_iter().find(|n| judge.key(grain, *n) == key)
-            });
-            let Some(terms) = self.terms(trigger) else { continue };
-            let judged = self.judged(&judge, trigger, rule, &key, number);
-            let memory = self.memory.get(&(rule, key.clone())).cloned().unwrap_or_default();
-            let decided = fire(trigger, &terms, &memory, &judged, now, calendar);
-            self.keep((rule, key), trigger, decided, &mut fires);
-        }
+        self.course.judge(&judge, rules, self.time());
         Ok(())
-    }
-
-    /// Remembers what was decided, and which rules it fires: of the same noun for the same key, else of the portfolio.
-    fn keep(
-        &mut self,
-        of: RuleKey,
-        trigger: &Trigger,
-        (after, intents): (Memory, Vec<Intent>),
-        fires: &mut VecDeque<RuleKey>,
-    ) {
-        if self.trace.is_some() {
-            self.trace_moves(of.0, trigger, &after, &intents);
-        }
-        self.memory.insert(of.clone(), after);
-        for intent in intents {
-            if let (IntentKind::Step, Some(step)) = (&intent.kind, intent.step)
-                && let Some(StepKind::Fire(target)) = trigger.steps.get(step).map(|s| &s.kind)
-                && let target = RuleRef::Trigger(*target)
-                && self.relevant.contains(&target)
-            {
-                let of_portfolio = core(self.pack, target).is_some_and(|t| t.grain.is_none());
-                fires.push_back((target, if of_portfolio { Arc::new([]) } else { of.1.clone() }));
-            }
-            self.log.push((of.clone(), intent));
-        }
-    }
-
-    fn trace_moves(&self, rule: RuleRef, trigger: &Trigger, after: &Memory, intents: &[Intent]) {
-        let note = |move_: Move| self.note(Point::Move(rule, move_));
-        match after.state {
-            State::Pending { .. } => note(Move::Pending),
-            State::Cooling { .. } => note(Move::Cooling),
-            _ => {}
-        }
-        for Intent { step, kind } in intents {
-            match (kind, step) {
-                (IntentKind::Fired { iteration }, _) if *iteration > 1 => note(Move::Again),
-                (IntentKind::Step | IntentKind::Listed | IntentKind::ApprovedByRule, Some(step)) => {
-                    note(Move::Step(*step));
-                }
-                (IntentKind::Ask { .. }, Some(step)) => note(Move::Step(*step)),
-                (IntentKind::Approved, Some(step)) => {
-                    note(Move::Yes(*step));
-                    for (_, reply) in after.firing().map_or(&[][..], |f| &f.answers) {
-                        if let Reply::Chose(word) = reply {
-                            note(Move::Chose(*step, word.clone()));
-                        }
-                    }
-                }
-                (IntentKind::Refused, Some(step)) => note(Move::No(*step)),
-                (IntentKind::Escalate { .. } | IntentKind::TimedOut, Some(step)) => note(Move::Silence(*step)),
-                (IntentKind::Exhausted { .. }, _) => note(Move::Exhausted),
-                (IntentKind::Cleared, _) => note(Move::Cleared),
-                (IntentKind::Ended(word), _) => {
-                    if let Some(i) = trigger.ends.iter().position(|e| e.word == *word) {
-                        note(Move::Ended(i));
-                    }
-                }
-                _ => {}
-            }
-        }
-    }
-
-    fn judged(&self, judge: &Judge<'_>, trigger: &Trigger, rule: RuleRef, key: &Key, number: Option<u32>) -> Judged {
-        let present = trigger.grain.is_none() || number.is_some();
-        let rows: Vec<Row> = match (trigger.grain, number) {
-            (Some(grain), Some(number)) => vec![Row::of(grain, number)],
-            _ => Vec::new(),
-        };
-        let memory = self.memory.get(&(rule, key.clone()));
-        let answers: Vec<(Arc<str>, Reply)> = self
-            .replies
-            .iter()
-            .filter(|(k, _, _)| *k == (rule, key.clone()))
-            .map(|(_, role, reply)| (role.clone(), reply.clone()))
-            .collect();
-        let said = memory.map(|m| m.said(&answers)).unwrap_or_default();
-        let plain = |t: Tri| match t {
-            Tri::Yes => Known::Yes,
-            Tri::No => Known::No,
-            Tri::Unknown(_) => Known::Unknown,
-        };
-        let weigh = |e: &Expr<Checked>| answered(e, &said, self.trace, &|e| judge.condition(e, &rows, MomentId::NOW));
-        let condition = |e: &Expr<Checked>| plain(weigh(e));
-        let stage = trigger.stage.as_ref();
-        let runs = stage.is_none_or(|s| judge.stage_runs(s));
-        let of_stage = stage.and_then(|s| self.pack.stages.iter().find(|x| x.number == *s)).and_then(|s| s.mode);
-        let when = if present { judge.held(&trigger.when, trigger, &rows) } else { Tri::No };
-        if let Some(trace) = self.trace.filter(|_| present && runs) {
-            match &when {
-                Tri::Yes => trace.verdict(rule, Outcome::Fires, None),
-                Tri::No => trace.verdict(rule, Outcome::Clear, None),
-                Tri::Unknown(why) => trace.verdict(rule, Outcome::Unknown, Some(why.reason)),
-            }
-        }
-        let mut judged = Judged::new(plain(when), trigger.mode.or(of_stage).unwrap_or(Mode::Assisted));
-        if present {
-            judged.clear = trigger.clear.as_ref().map(|c| plain(judge.held(c, trigger, &rows)));
-            judged.unless = trigger.unless.as_ref().map(condition);
-            judged.ends = trigger.ends.iter().map(|e| condition(&e.when)).collect();
-            judged.step_conditions = trigger.steps.iter().map(|s| s.only.as_ref().map(condition)).collect();
-        } else {
-            judged.ends = vec![Known::No; trigger.ends.len()];
-            judged.step_conditions = trigger.steps.iter().map(|s| s.only.as_ref().map(|_| Known::No)).collect();
-        }
-        judged.key_present = present;
-        judged.runs = runs;
-        judged.answers = answers;
-        judged.idle = SignedDuration::ZERO;
-        judged.decision = self.decision(judge, trigger, memory, &rows);
-        judged
-    }
-
-    /// Who decides the next approval. What only a proposal could tell is unknown here, and an unknown line holds when
-    /// it names people.
-    fn decision(&self, judge: &Judge<'_>, trigger: &Trigger, memory: Option<&Memory>, rows: &[Row]) -> Option<Decider> {
-        let from = memory.and_then(Memory::firing).map_or(0, |f| f.next);
-        let asks = trigger.steps.iter().enumerate().filter_map(|(i, s)| match &s.kind {
-            StepKind::Ask(ask) => match &ask.about {
-                About::Approval { decision, .. } => Some((i, *decision)),
-                About::Choice { .. } => None,
-            },
-            _ => None,
-        });
-        let all: Vec<(usize, u32)> = asks.collect();
-        let (_, index) = *all.iter().find(|(i, _)| *i >= from).or_else(|| all.first())?;
-        let decision = self.pack.decisions.get(index as usize)?;
-        let own_row = decision.is_about(trigger.grain) && !rows.is_empty();
-        let told = |e: &Expr<Checked>| {
-            // What is decided about is the row of the rule itself: it is there to be asked.
-            if own_row {
-                return match judge.condition(e, rows, MomentId::NOW) {
-                    Tri::Yes => Some(true),
-                    Tri::No => Some(false),
-                    Tri::Unknown(_) => None,
-                };
-            }
-            // A line that speaks of params alone can be told; one that asks the proposal cannot.
-            let mut params = true;
-            e.walk(&mut |e| {
-                params &= !matches!(&e.kind, ExprKind::Name(b) if !matches!(b, crate::lang::expr::Binding::Param(_)));
-            });
-            params.then(|| crate::lang::check::params_hold(e, &|id| Some(self.param(id))))
-        };
-        let (line, decider) =
-            (0..).zip(&decision.lines).find_map(|(i, line)| match (&line.who, line.when.as_ref().map(told)) {
-                (_, Some(Some(false))) => None,
-                (Who::Roles(roles), _) => Some((i, Decider::Roles(roles.clone()))),
-                (Who::ByItself, None | Some(Some(true))) => Some((i, Decider::ByItself)),
-                (Who::ByItself, Some(None)) => None,
-            })?;
-        // Before it fires nobody decides anything.
-        if memory.and_then(Memory::firing).is_some() {
-            self.note(Point::Decided(index, line));
-        }
-        Some(decider)
-    }
-
-    /// The next moment at which a rule is to be judged by its own pace.
-    fn next_due(&self, trigger: &Trigger, now: Timestamp) -> Option<Timestamp> {
-        let calendar = &self.pack.settings.calendar;
-        let value = |e: &Expr<Checked>| window::constant(e, &|id| self.param(id));
-        next_due(self.pace(trigger), now, calendar, &value)
     }
 
     // ── expectations ──
@@ -742,7 +448,7 @@ impl<'a> Course<'a> {
             (Some(relation), Some(key)) => Some(normal(relation, key)),
             // A rule of each row, and no row named: the only one it knows.
             (Some(_), None) => {
-                let mut keys = self.memory.keys().filter(|(r, _)| *r == rule).map(|(_, k)| k.clone());
+                let mut keys = self.course.memory.keys().filter(|(r, _)| *r == rule).map(|(_, k)| k.clone());
                 let first = keys.next()?;
                 keys.next().is_none().then_some(first)
             }
@@ -779,6 +485,7 @@ impl<'a> Course<'a> {
                 let wanted =
                     key.as_ref().and_then(|k| core(self.pack, rule).and_then(|t| t.grain).map(|g| normal(g, k)));
                 let count = self
+                    .course
                     .log
                     .iter()
                     .filter(|((r, k), _)| *r == rule && wanted.as_ref().is_none_or(|w| w == k))
@@ -825,8 +532,8 @@ impl<'a> Course<'a> {
     fn knows(&mut self, span: Span, rule: RuleRef, key: Option<&KeyText>) -> Result<bool, StoreError> {
         let Some((grain, key)) = core(self.pack, rule).and_then(|t| t.grain).zip(key) else { return Ok(true) };
         let wanted = normal(grain, key);
-        let known = self.memory.contains_key(&(rule, wanted.clone()))
-            || self.log.iter().any(|((r, k), _)| *r == rule && *k == wanted)
+        let known = self.course.memory.contains_key(&(rule, wanted.clone()))
+            || self.course.log.iter().any(|((r, k), _)| *r == rule && *k == wanted)
             || self.verdict_of(rule, Some(&wanted))?.is_some();
         if !known {
             let name = core(self.pack, rule).map_or("", |t| &t.name);
@@ -853,7 +560,7 @@ impl<'a> Course<'a> {
         let Some(trigger) = core(self.pack, rule) else { return Ok(()) };
         let name = trigger.name.clone();
         let Some(key) = self.key_of(rule, key) else {
-            let many = self.memory.keys().filter(|(r, _)| *r == rule).count();
+            let many = self.course.memory.keys().filter(|(r, _)| *r == rule).count();
             self.fail(span, format!("{name} is judged for {many} keys; say which is meant: `for KEY`"));
             return Ok(());
         };
@@ -861,7 +568,7 @@ impl<'a> Course<'a> {
         let of_stage =
             trigger.stage.as_ref().and_then(|s| self.pack.stages.iter().find(|x| x.number == *s)).and_then(|s| s.mode);
         let mode = trigger.mode.or(of_stage).unwrap_or(Mode::Assisted);
-        let memory = self.memory.get(&(rule, key.clone())).cloned();
+        let memory = self.course.memory.get(&(rule, key.clone())).cloned();
         let word = match &memory {
             Some(memory) => memory.word(now),
             None => "not there",
@@ -893,7 +600,7 @@ impl<'a> Course<'a> {
     fn states(&self, rule: RuleRef, grain: Relation, key: &Key, wanted: &str, now: Timestamp) -> Comparison {
         let mut rows = Vec::new();
         let mut wrong = None;
-        for ((_, k), memory) in self.memory.iter().filter(|((r, _), _)| *r == rule) {
+        for ((_, k), memory) in self.course.memory.iter().filter(|((r, _), _)| *r == rule) {
             if k == key {
                 wrong = Some(rows.len());
             }
@@ -1092,7 +799,7 @@ impl<'a> Course<'a> {
         let wanted = key.and_then(|k| trigger.grain.map(|g| normal(g, k)));
         let mut done = false;
         let mut did: Vec<(&Key, usize)> = Vec::new();
-        for ((r, k), intent) in &self.log {
+        for ((r, k), intent) in &self.course.log {
             let (IntentKind::Step, Some(step)) = (&intent.kind, intent.step) else { continue };
             if *r != rule {
                 continue;
@@ -1142,7 +849,7 @@ impl<'a> Course<'a> {
         let Some(trigger) = core(self.pack, rule) else { return };
         let wanted = key.and_then(|k| trigger.grain.map(|g| normal(g, k)));
         let mut reached: HashSet<Arc<str>> = HashSet::new();
-        for ((r, k), intent) in &self.log {
+        for ((r, k), intent) in &self.course.log {
             if *r != rule || wanted.as_ref().is_some_and(|w| w != k) {
                 continue;
             }
@@ -1242,100 +949,6 @@ fn normal(relation: Relation, key: &KeyText) -> Key {
         parts.swap(0, 1);
     }
     parts.into()
-}
-
-/// A condition in which answers are known; everything else is judged.
-fn answered(
-    e: &Expr<Checked>,
-    said: &[(Arc<str>, Reply)],
-    trace: Option<&Trace>,
-    judge: &dyn Fn(&Expr<Checked>) -> Tri,
-) -> Tri {
-    let holds = match &e.kind {
-        ExprKind::Joint(Joint::And, all) => Tri::all(all.iter().map(|e| answered(e, said, trace, judge))),
-        ExprKind::Joint(Joint::Or, all) => Tri::any(all.iter().map(|e| answered(e, said, trace, judge))),
-        ExprKind::Not(e) => answered(e, said, trace, judge).negate(),
-        ExprKind::Answered(who, answer) => {
-            let gave = |role: &Arc<str>, reply: &Reply| match answer {
-                Answer::Approved => *reply == Reply::Yes,
-                Answer::Refused => *reply == Reply::No,
-                Answer::Chose(word) => matches!(reply, Reply::Chose(chosen) if *chosen == word.text),
-            } && who.iter().any(|w| w.text == *role);
-            Tri::from_bool(who.iter().all(|w| said.iter().any(|(role, reply)| *role == w.text && gave(role, reply))))
-        }
-        _ => return judge(e),
-    };
-    if let Some(trace) = trace {
-        trace.note(Point::Part(e.span, Truth::of(&holds)));
-    }
-    holds
-}
-
-/// The next moment after `now` at which a pace asks for a verdict; nothing for rules judged on change.
-pub fn next_due(
-    pace: &Pace,
-    now: Timestamp,
-    calendar: &Calendar,
-    value: &dyn Fn(&Expr<Checked>) -> Option<Value>,
-) -> Option<Timestamp> {
-    let today = calendar.date(now);
-    let step = |date: jiff::civil::Date, period: Period| calendar.shift_date(date, period.span(1), true);
-    let on_day = |period: Period, day: &OnDay| {
-        let mut first = calendar.period_first(period, today);
-        for _ in 0..3 {
-            let next = step(first, period);
-            let at = match day {
-                OnDay::PeriodEnd => calendar.day_start(next),
-                OnDay::Day(e) => {
-                    let n = value(e).and_then(|v| v.number()).map_or(1, |n| n.floor().clamp(1, 366)) as i32;
-                    let date = calendar.shift_date(first, Period::Day.span(n - 1), true);
-                    let last = calendar.shift_date(next, Period::Day.span(1), false);
-                    calendar.day_start(date.min(last))
-                }
-                OnDay::LastBusinessDay => {
-                    let span = crate::value::Span { business: 1, ..Default::default() };
-                    calendar.day_start(calendar.shift_date(next, span, false))
-                }
-            };
-            if at > now {
-                return Some(at);
-            }
-            first = next;
-        }
-        None
-    };
-    match pace {
-        Pace::OnChange { .. } => None,
-        Pace::Every(e) => value(e).map(|by| window::moved(calendar, now, &by, true)).filter(|at| *at > now),
-        Pace::Daily(time) => {
-            let time = time.unwrap_or(jiff::civil::Time::midnight());
-            let at = calendar.at_time(today, time);
-            Some(if at > now { at } else { calendar.at_time(step(today, Period::Day), time) })
-        }
-        Pace::Weekly(day) => {
-            let day = day.unwrap_or(jiff::civil::Weekday::Monday);
-            let mut date = step(today, Period::Day);
-            while date.weekday() != day {
-                date = step(date, Period::Day);
-            }
-            Some(calendar.day_start(date))
-        }
-        Pace::Monthly(day) => on_day(Period::Month, day),
-        Pace::Quarterly(day) => on_day(Period::Quarter, day),
-        Pace::Yearly(day) => on_day(Period::Year, day),
-        Pace::AfterEach(e, period) => {
-            let by = value(e)?;
-            let mut end = calendar.day_start(calendar.period_first(*period, today));
-            for _ in 0..3 {
-                let at = window::moved(calendar, end, &by, true);
-                if at > now {
-                    return Some(at);
-                }
-                end = calendar.day_start(step(calendar.date(end), *period));
-            }
-            None
-        }
-    }
 }
 
 #[cfg(test)]
