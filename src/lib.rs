@@ -44,6 +44,7 @@ pub mod cli;
 pub mod compile;
 pub mod demo;
 pub mod diagnostic;
+pub mod diff;
 pub mod doc;
 pub mod engine;
 pub mod lang;

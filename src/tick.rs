@@ -4,6 +4,8 @@ use std::collections::{BTreeSet, HashMap, HashSet};
 
 use jiff::Timestamp;
 
+use crate::engine::course::{self, Course, RuleKey};
+use crate::engine::decide::Intent;
 use crate::engine::judge::{Judge, Verdict};
 use crate::engine::reading::{BaselineReadings, Readings};
 use crate::lang::expr::{ContractId, MetricId, ParamId};
@@ -137,6 +139,37 @@ pub fn judge_once(store: &Store, pack: &Pack, as_of: Timestamp, clock: Timestamp
     let param = |id: ParamId| tick.param(id);
     let judge = Judge::new(pack, &taken.plan, &taken.readings, &param);
     Ok(verdicts(&judge, &rules))
+}
+
+/// What some rules say at one instant, and what they would do if none of them had ever fired.
+pub struct Foreseen {
+    /// The verdicts.
+    pub verdicts: Vec<Verdict>,
+    /// What would be decided, in order.
+    pub intents: Vec<(RuleKey, Intent)>,
+}
+
+/// Judges every rule of a pack once, and decides with an empty memory; nothing is written.
+pub fn foresee(store: &Store, pack: &Pack, as_of: Timestamp, clock: Timestamp) -> Result<Foreseen, StoreError> {
+    let rules = pack.rules();
+    let tick = Tick {
+        pack,
+        as_of,
+        clock,
+        rules: &rules,
+        metrics: &[],
+        overrides: &HashMap::new(),
+        unlisted: &Unlisted::new(),
+        by_rows: false,
+    };
+    let taken = tick.take(store)?;
+    let param = |id: ParamId| tick.param(id);
+    let judge = Judge::new(pack, &taken.plan, &taken.readings, &param);
+    let verdicts = verdicts(&judge, &rules);
+    let all = course::all(pack);
+    let mut course = Course::new(pack, all.clone());
+    course.judge(&judge, &all, as_of);
+    Ok(Foreseen { verdicts, intents: course.log })
 }
 
 /// The metrics whose value at the baseline some metric asks for.

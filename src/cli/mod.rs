@@ -13,8 +13,10 @@ mod init;
 mod manual;
 mod migrate;
 mod output;
+mod plan;
 mod progress;
 mod quality;
+mod revision;
 mod run;
 mod set;
 mod show;
@@ -121,6 +123,13 @@ enum Command {
     ///
     /// Exit 0 when nothing needs attention, 1 when something fires, is breached, violated or unknown.
     Run(run::Options),
+    /// Show what a change of the rules would decide otherwise, before it lands; nothing is written
+    ///
+    /// Old and new rules are judged on one state of the database at one moment: verdicts that change and why, what
+    /// would follow from them, params that move, rules that come and go, and what becomes of what rules remember.
+    /// Exit 0 when nothing changes, 1 when something does, 2 when one of the two does not stand or the database cannot
+    /// be read. In a CI: bylaws plan --against origin/main --db portfolio.db --format markdown
+    Plan(plan::Options),
     /// Create or update the tables the program needs in a database
     Migrate(migrate::Options),
     /// Take or show the state that `since baseline` compares with
@@ -222,6 +231,7 @@ fn run_command() -> ExitCode {
         Command::Reset(options) => set::reset(&options, &mut out),
         Command::Profile(options) => set::profiles(&options, &mut out),
         Command::Run(options) => run::run(&options, &mut out),
+        Command::Plan(options) => plan::run(&options, &mut out),
         Command::Migrate(options) => migrate::run(&options, &mut out),
         Command::Baseline(options) => baseline::run(&options, &mut out),
         Command::Demo(options) => demo::run(&options, &mut out),

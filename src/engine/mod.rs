@@ -1,5 +1,6 @@
 //! From readings to verdicts and from verdicts to what should be done; pure.
 
+pub mod carry;
 pub mod course;
 pub mod decide;
 pub mod judge;
