@@ -60,3 +60,4 @@ pub mod tick;
 pub mod time;
 pub mod tuning;
 pub mod value;
+pub mod why;

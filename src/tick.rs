@@ -172,6 +172,31 @@ pub fn foresee(store: &Store, pack: &Pack, as_of: Timestamp, clock: Timestamp) -
     Ok(Foreseen { verdicts, intents: course.log })
 }
 
+/// Judges one rule once, with the rows behind every aggregate at hand, and hands the judge over.
+pub fn look_into<T>(
+    store: &Store,
+    pack: &Pack,
+    rule: RuleRef,
+    as_of: Timestamp,
+    clock: Timestamp,
+    look: impl FnOnce(&Judge<'_>) -> T,
+) -> Result<T, StoreError> {
+    let rules = [rule];
+    let tick = Tick {
+        pack,
+        as_of,
+        clock,
+        rules: &rules,
+        metrics: &[],
+        overrides: &HashMap::new(),
+        unlisted: &Unlisted::new(),
+        by_rows: true,
+    };
+    let taken = tick.take(store)?;
+    let param = |id: ParamId| tick.param(id);
+    Ok(look(&Judge::new(pack, &taken.plan, &taken.readings, &param)))
+}
+
 /// The metrics whose value at the baseline some metric asks for.
 pub fn shifted_metrics(pack: &Pack) -> Vec<MetricId> {
     let mut found = Vec::new();

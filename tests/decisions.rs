@@ -14,6 +14,9 @@ use tempfile::TempDir;
 #[path = "decisions/plan.rs"]
 mod plan;
 
+#[path = "decisions/why.rs"]
+mod why;
+
 /// The present of the demo.
 const PRESENT: &str = "2026-06-30T09:00:00Z";
 

@@ -21,6 +21,7 @@ mod run;
 mod set;
 mod show;
 mod test;
+mod why;
 
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -130,6 +131,14 @@ enum Command {
     /// Exit 0 when nothing changes, 1 when something does, 2 when one of the two does not stand or the database cannot
     /// be read. In a CI: bylaws plan --against origin/main --db portfolio.db --format markdown
     Plan(plan::Options),
+    /// Say why a rule gives the verdict it gives, or why it does not give another
+    ///
+    /// Each part of the condition with its value and limit, which of them decided, what would have made the verdict
+    /// another, what the numbers are made of, where params are set, and how fresh the data is. Without KEY, a rule that
+    /// is judged for each row gives a table, the worst first. Exit 0; 1 when there is no such key; 2 when there is no
+    /// such rule or the database cannot be read. For example: bylaws why PORTFOLIO-002 cto --db portfolio.db
+    #[command(visible_alias = "why-not")]
+    Why(why::Options),
     /// Create or update the tables the program needs in a database
     Migrate(migrate::Options),
     /// Take or show the state that `since baseline` compares with
@@ -232,6 +241,7 @@ fn run_command() -> ExitCode {
         Command::Profile(options) => set::profiles(&options, &mut out),
         Command::Run(options) => run::run(&options, &mut out),
         Command::Plan(options) => plan::run(&options, &mut out),
+        Command::Why(options) => why::run(&options, &mut out),
         Command::Migrate(options) => migrate::run(&options, &mut out),
         Command::Baseline(options) => baseline::run(&options, &mut out),
         Command::Demo(options) => demo::run(&options, &mut out),
