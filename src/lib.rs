@@ -39,6 +39,7 @@
 //! - A checked expression cannot hold an unresolved name: [`lang::expr::Expr`] has the stage as a parameter.
 //! - Quantities are exact fractions ([`value::Number`]); rounding is for the eye alone.
 
+pub mod backtest;
 pub mod chance;
 pub mod cli;
 pub mod compile;

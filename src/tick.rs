@@ -1,13 +1,14 @@
 //! One tick: hold the contracts, plan, read, judge. The same for the daemon, `run`, tests and the demo.
 
 use std::collections::{BTreeSet, HashMap, HashSet};
+use std::sync::Arc;
 
 use jiff::Timestamp;
 
 use crate::engine::course::{self, Course, RuleKey};
 use crate::engine::decide::Intent;
 use crate::engine::judge::{Judge, Verdict};
-use crate::engine::reading::{BaselineReadings, Readings};
+use crate::engine::reading::{BaselineReadings, Readings, Reason, Why};
 use crate::lang::expr::{ContractId, MetricId, ParamId};
 use crate::lang::item::contract::Optional;
 use crate::lang::item::metric::{Definition, Then};
@@ -59,8 +60,36 @@ impl Tick<'_> {
         is_state && changes::changed_after(store, &contract.table, self.as_of)
     }
 
+    /// Why the rows of a contract as they were at the instant cannot be had: it is current state, and nobody kept what
+    /// it was then.
+    pub fn forgotten(&self, store: &Store, id: ContractId) -> Option<Arc<Why>> {
+        let contract = self.pack.contract(id);
+        let dated = contract.dated.is_some() || contract.valid.is_some();
+        if !contract.is_table() || dated || self.as_of >= self.clock {
+            return None;
+        }
+        let text = match changes::history_began(store, contract) {
+            Some(began) if began <= self.as_of => return None,
+            Some(began) => {
+                let since = self.pack.settings.calendar.show(began);
+                format!("`{}` is current state, whose past is known only since {since}", contract.name)
+            }
+            None => format!("`{}` is current state, and no change log keeps its past", contract.name),
+        };
+        Some(Why::of(Reason::NoHistory, id, text))
+    }
+
     /// Holds the contracts, plans and reads.
     pub fn take(&self, store: &Store) -> Result<Taken, StoreError> {
+        self.taken(store, false)
+    }
+
+    /// The same for those who ask what was known in the past: what nobody kept is unknown, and not what it is today.
+    pub fn take_past(&self, store: &Store) -> Result<Taken, StoreError> {
+        self.taken(store, true)
+    }
+
+    fn taken(&self, store: &Store, past: bool) -> Result<Taken, StoreError> {
         let param = |id: ParamId| self.param(id);
         let stored = baseline::latest(store, None)?.map(|b| BaselineReadings {
             taken_at: b.taken_at,
@@ -86,7 +115,13 @@ impl Tick<'_> {
         for id in first.contracts.iter() {
             contracts.extend(self.pack.contract(*id).columns.iter().filter_map(|c| c.refers));
         }
-        let states = examine(store, self.pack, &contracts, self.clock, &param, self.unlisted);
+        let mut states = examine(store, self.pack, &contracts, self.clock, &param, self.unlisted);
+        for id in contracts.iter().filter(|_| past) {
+            let state = &mut states[id.index()];
+            if state.unreadable.is_none() && !state.absent {
+                state.unreadable = self.forgotten(store, *id);
+            }
+        }
         let dirty: HashSet<ContractId> = contracts
             .iter()
             .copied()
@@ -99,7 +134,10 @@ impl Tick<'_> {
             known.dirty = dirty;
             plan(self.pack, self.rules, self.metrics, &known)
         };
-        let entered = baseline::entered(store)?;
+        let mut entered = baseline::entered(store)?;
+        if past {
+            entered.retain(|_, at| *at <= self.as_of);
+        }
         let readings = read(
             store,
             &Request {

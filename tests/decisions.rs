@@ -11,6 +11,9 @@ use std::sync::OnceLock;
 use serde_json::Value;
 use tempfile::TempDir;
 
+#[path = "decisions/backtest.rs"]
+mod backtest;
+
 #[path = "decisions/plan.rs"]
 mod plan;
 

@@ -1,5 +1,6 @@
 //! The command line: the only room that prints.
 
+mod backtest;
 mod baseline;
 mod board;
 mod changed;
@@ -139,6 +140,14 @@ enum Command {
     /// such rule or the database cannot be read. For example: bylaws why PORTFOLIO-002 cto --db portfolio.db
     #[command(visible_alias = "why-not")]
     Why(why::Options),
+    /// Run the rules over the past: what would have fired, when first, and who would have been asked
+    ///
+    /// Every rule is judged at the instants at which it would have been due, with memory carried, from what was known
+    /// then: rows by their dates, current state by the change log. What nobody kept is unknown, and said once. What holds
+    /// already on the first day counts as a firing of that day. Nothing is carried out and nobody answers: what is asked
+    /// stays open. Thresholds are looked at once a day. Exit 0; 1 when a bound is not kept; 2 when the rules do not stand or the database cannot be
+    /// read. In a CI: bylaws backtest --from 2026-01-01 --to 2026-03-31 --max-firings PORTFOLIO-002=3 --db portfolio.db
+    Backtest(backtest::Options),
     /// Create or update the tables the program needs in a database
     Migrate(migrate::Options),
     /// Take or show the state that `since baseline` compares with
@@ -242,6 +251,7 @@ fn run_command() -> ExitCode {
         Command::Run(options) => run::run(&options, &mut out),
         Command::Plan(options) => plan::run(&options, &mut out),
         Command::Why(options) => why::run(&options, &mut out),
+        Command::Backtest(options) => backtest::run(&options, &mut out),
         Command::Migrate(options) => migrate::run(&options, &mut out),
         Command::Baseline(options) => baseline::run(&options, &mut out),
         Command::Demo(options) => demo::run(&options, &mut out),

@@ -162,14 +162,14 @@ impl<'a> Course<'a> {
         let mut fires: VecDeque<RuleKey> = VecDeque::new();
         for rule in rules.iter().copied() {
             let Some(trigger) = core(pack, rule) else { continue };
-            let mut keys: Vec<(Key, Option<u32>)> = match trigger.grain {
+            let mut keys: Vec<(Key, Option<u32>)> = match trigger.grain.map(|g| (g, judge.keys(g, MomentId::NOW))) {
                 None => vec![(Arc::new([]), None)],
-                Some(grain) => judge
-                    .keys(grain, MomentId::NOW)
-                    .unwrap_or_default()
-                    .into_iter()
-                    .map(|n| (judge.key(grain, n), Some(n)))
-                    .collect(),
+                Some((grain, Ok(keys))) => keys.into_iter().map(|n| (judge.key(grain, n), Some(n))).collect(),
+                // Of keys that cannot be told none is gone: every one keeps its state.
+                Some((_, Err(_))) => {
+                    self.due.insert(rule, self.next_due(trigger, now).unwrap_or(Timestamp::MAX));
+                    continue;
+                }
             };
             // Keys that were there and are gone end their firings.
             for ((_, key), _) in self.memory.iter().filter(|((r, _), _)| *r == rule) {
