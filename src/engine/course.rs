@@ -179,7 +179,7 @@ impl<'a> Course<'a> {
             }
             for (key, number) in keys {
                 let Some(terms) = self.terms(trigger) else { continue };
-                let judged = self.judged(&judge, trigger, rule, &key, number);
+                let judged = self.judged(judge, trigger, rule, &key, number);
                 let memory = self.memory.get(&(rule, key.clone())).cloned().unwrap_or_default();
                 let decided = decide(trigger, &terms, &memory, &judged, now, calendar);
                 self.replies.retain(|(k, _, _)| *k != (rule, key.clone()));
@@ -194,7 +194,7 @@ impl<'a> Course<'a> {
                 judge.keys(grain, MomentId::NOW).unwrap_or_default().into_iter().find(|n| judge.key(grain, *n) == key)
             });
             let Some(terms) = self.terms(trigger) else { continue };
-            let judged = self.judged(&judge, trigger, rule, &key, number);
+            let judged = self.judged(judge, trigger, rule, &key, number);
             let memory = self.memory.get(&(rule, key.clone())).cloned().unwrap_or_default();
             let decided = fire(trigger, &terms, &memory, &judged, now, calendar);
             self.keep((rule, key), trigger, decided, &mut fires);
