@@ -41,11 +41,13 @@
 //! - A checked expression cannot hold an unresolved name: [`lang::expr::Expr`] has the stage as a parameter.
 //! - Quantities are exact fractions ([`value::Number`]); rounding is for the eye alone.
 
+pub mod backtest;
 pub mod chance;
 pub mod cli;
 pub mod compile;
 pub mod demo;
 pub mod diagnostic;
+pub mod diff;
 pub mod digest;
 pub mod doc;
 pub mod engine;
@@ -64,3 +66,4 @@ pub mod tick;
 pub mod time;
 pub mod tuning;
 pub mod value;
+pub mod why;

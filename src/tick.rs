@@ -1,11 +1,15 @@
 //! One tick: hold the contracts, plan, read, judge. The same for the daemon, `run`, tests and the demo.
 
 use std::collections::{BTreeSet, HashMap, HashSet};
+use std::sync::Arc;
 
 use jiff::Timestamp;
 
+use crate::engine::course::{self, Course};
+use crate::engine::decide::Intent;
 use crate::engine::judge::{Judge, Outcomes, Verdict};
-use crate::engine::reading::{BaselineReadings, ContractState, Readings};
+use crate::engine::reading::{BaselineReadings, ContractState, Readings, Reason, Why};
+use crate::engine::round::RuleKey;
 use crate::lang::expr::{ContractId, MetricId, ParamId};
 use crate::lang::item::contract::Optional;
 use crate::lang::item::metric::{Definition, Then};
@@ -44,8 +48,7 @@ pub struct Standing {
 struct Seen {
     version: Version,
     clock: Timestamp,
-    which: BTreeSet<ContractId>,
-    states: Vec<ContractState>,
+    states: HashMap<ContractId, ContractState>,
 }
 
 impl Standing {
@@ -59,16 +62,28 @@ impl Standing {
         param: &dyn Fn(ParamId) -> Value,
     ) -> Result<Vec<ContractState>, StoreError> {
         let version = store.version()?;
-        if let Some(seen) = &self.seen
-            && seen.version == version
-            && seen.which == *which
-            && (seen.clock == tick.clock
-                || seen.clock < tick.clock && seen.states.iter().all(|s| s.count == 0 && s.unreadable.is_none()))
-        {
-            return Ok(seen.states.clone());
+        let good = |s: &ContractState| s.count == 0 && s.unreadable.is_none();
+        let holds = |seen: &Seen| {
+            seen.version == version
+                && (seen.clock == tick.clock || seen.clock < tick.clock && seen.states.values().all(good))
+        };
+        let mut seen = self.seen.take().filter(holds).unwrap_or_else(|| Seen {
+            version,
+            clock: tick.clock,
+            states: HashMap::new(),
+        });
+        let missing: BTreeSet<ContractId> = which.iter().copied().filter(|id| !seen.states.contains_key(id)).collect();
+        if !missing.is_empty() {
+            let examined = examine(store, tick.pack, &missing, tick.clock, param, tick.unlisted);
+            seen.states.extend(missing.into_iter().map(|id| (id, examined[id.index()].clone())));
         }
-        let states = examine(store, tick.pack, which, tick.clock, param, tick.unlisted);
-        self.seen = Some(Seen { version, clock: tick.clock, which: which.clone(), states: states.clone() });
+        let mut states = vec![ContractState::default(); tick.pack.contracts.len()];
+        for id in which {
+            if let Some(state) = seen.states.get(id) {
+                states[id.index()] = state.clone();
+            }
+        }
+        self.seen = Some(seen);
         Ok(states)
     }
 }
@@ -95,6 +110,25 @@ impl Tick<'_> {
         is_state && changes::changed_after(store, &contract.table, self.as_of)
     }
 
+    /// Why the rows of a contract as they were at the instant cannot be had: it is current state, and nobody kept what
+    /// it was then.
+    pub fn forgotten(&self, store: &Store, id: ContractId) -> Option<Arc<Why>> {
+        let contract = self.pack.contract(id);
+        let dated = contract.dated.is_some() || contract.valid.is_some();
+        if !contract.is_table() || dated || self.as_of >= self.clock {
+            return None;
+        }
+        let text = match changes::history_began(store, contract) {
+            Some(began) if began <= self.as_of => return None,
+            Some(began) => {
+                let since = self.pack.settings.calendar.show(began);
+                format!("`{}` is current state, whose past is known only since {since}", contract.name)
+            }
+            None => format!("`{}` is current state, and no change log keeps its past", contract.name),
+        };
+        Some(Why::of(Reason::NoHistory, id, text))
+    }
+
     /// Holds the contracts, plans and reads.
     pub fn take(&self, store: &Store) -> Result<Taken, StoreError> {
         self.take_on(store, &mut Standing::default())
@@ -102,6 +136,15 @@ impl Tick<'_> {
 
     /// The same for one of many ticks over one database, with one pack and the same params.
     pub fn take_on(&self, store: &Store, standing: &mut Standing) -> Result<Taken, StoreError> {
+        self.taken(store, standing, false)
+    }
+
+    /// The same for those who ask what was known in the past: what nobody kept is unknown, and not what it is today.
+    pub fn take_past(&self, store: &Store, standing: &mut Standing) -> Result<Taken, StoreError> {
+        self.taken(store, standing, true)
+    }
+
+    fn taken(&self, store: &Store, standing: &mut Standing, past: bool) -> Result<Taken, StoreError> {
         let param = |id: ParamId| self.param(id);
         let stored = baseline::latest(store, None)?.map(|b| BaselineReadings {
             taken_at: b.taken_at,
@@ -127,7 +170,13 @@ impl Tick<'_> {
         for id in first.contracts.iter() {
             contracts.extend(self.pack.contract(*id).columns.iter().filter_map(|c| c.refers));
         }
-        let states = standing.of(self, store, &contracts, &param)?;
+        let mut states = standing.of(self, store, &contracts, &param)?;
+        for id in contracts.iter().filter(|_| past) {
+            let state = &mut states[id.index()];
+            if state.unreadable.is_none() && !state.absent {
+                state.unreadable = self.forgotten(store, *id);
+            }
+        }
         let dirty: HashSet<ContractId> = contracts
             .iter()
             .copied()
@@ -140,7 +189,10 @@ impl Tick<'_> {
             known.dirty = dirty;
             plan(self.pack, self.rules, self.metrics, &known)
         };
-        let entered = baseline::entered(store)?;
+        let mut entered = baseline::entered(store)?;
+        if past {
+            entered.retain(|_, at| *at <= self.as_of);
+        }
         let readings = read(
             store,
             &Request {
@@ -200,6 +252,62 @@ pub fn judge_once(store: &Store, pack: &Pack, as_of: Timestamp, clock: Timestamp
     let param = |id: ParamId| tick.param(id);
     let judge = Judge::new(pack, &taken.plan, &taken.readings, &param);
     Ok(verdicts(&judge, &rules))
+}
+
+/// What some rules say at one instant, and what they would do if none of them had ever fired.
+pub struct Foreseen {
+    /// The verdicts.
+    pub verdicts: Vec<Verdict>,
+    /// What would be decided, in order.
+    pub intents: Vec<(RuleKey, Intent)>,
+}
+
+/// Judges every rule of a pack once, and decides with an empty memory; nothing is written.
+pub fn foresee(store: &Store, pack: &Pack, as_of: Timestamp, clock: Timestamp) -> Result<Foreseen, StoreError> {
+    let rules = pack.rules();
+    let tick = Tick {
+        pack,
+        as_of,
+        clock,
+        rules: &rules,
+        metrics: &[],
+        overrides: &HashMap::new(),
+        unlisted: &Unlisted::new(),
+        by_rows: false,
+    };
+    let taken = tick.take(store)?;
+    let param = |id: ParamId| tick.param(id);
+    let judge = Judge::new(pack, &taken.plan, &taken.readings, &param);
+    let verdicts = verdicts(&judge, &rules);
+    let all = course::all(pack);
+    let mut course = Course::new(pack, all.clone());
+    course.judge(&judge, &all, as_of);
+    Ok(Foreseen { verdicts, intents: course.log })
+}
+
+/// Judges one rule once, with the rows behind every aggregate at hand, and hands the judge over.
+pub fn look_into<T>(
+    store: &Store,
+    pack: &Pack,
+    rule: RuleRef,
+    as_of: Timestamp,
+    clock: Timestamp,
+    look: impl FnOnce(&Judge<'_>) -> T,
+) -> Result<T, StoreError> {
+    let rules = [rule];
+    let tick = Tick {
+        pack,
+        as_of,
+        clock,
+        rules: &rules,
+        metrics: &[],
+        overrides: &HashMap::new(),
+        unlisted: &Unlisted::new(),
+        by_rows: true,
+    };
+    let taken = tick.take(store)?;
+    let param = |id: ParamId| tick.param(id);
+    Ok(look(&Judge::new(pack, &taken.plan, &taken.readings, &param)))
 }
 
 /// The metrics whose value at the baseline some metric asks for.

@@ -1,11 +1,11 @@
 //! `--changed-since REV`: which findings a change answers for.
 
 use std::collections::BTreeSet;
-use std::path::{Path, PathBuf};
-use std::process::Command;
+use std::path::PathBuf;
 
 use super::Fault;
 use super::formats::Paths;
+use super::revision::Revision;
 use crate::compile::{Compiled, compile_text_on};
 use crate::diagnostic::{Code, Diagnostic};
 use crate::lang::syntax::layout;
@@ -23,7 +23,7 @@ pub(super) struct Since {
 }
 
 impl Since {
-    /// Reads the rules of a revision. Git is asked only here.
+    /// Reads the rules of a revision.
     pub(super) fn read(
         rev: &str,
         named: &[PathBuf],
@@ -31,33 +31,7 @@ impl Since {
         house: Option<&str>,
         today: Today,
     ) -> Result<Since, Fault> {
-        let root = paths.root();
-        let known = format!("{rev}^{{commit}}");
-        let commit =
-            git(root, &["rev-parse", "--verify", "--quiet", "--end-of-options", &known])?.ok_or_else(|| {
-                Fault::new(
-                    format!("Git knows no revision `{rev}`"),
-                    "name a commit, branch or tag, such as `HEAD` or `origin/main`; a shallow clone may lack it: \
-                 `git fetch --unshallow`",
-                )
-            })?;
-        let commit = commit.trim();
-        let list = git(root, &["ls-tree", "-r", "-z", "--name-only", "--full-tree", commit])?.unwrap_or_default();
-        let named: Vec<String> = named.iter().map(|path| paths.stable(path)).collect();
-        let within = |file: &str| {
-            named.iter().any(|path| {
-                path.is_empty() || file == path || file.strip_prefix(path.as_str()).is_some_and(|r| r.starts_with('/'))
-            })
-        };
-        let show = |file: &str| git(root, &["show", &format!("{commit}:{file}")]);
-        let mut files = Vec::new();
-        for file in list.split('\0').filter(|file| file.ends_with(".bylaw") && within(file)) {
-            files.push((file.to_owned(), show(file)?.unwrap_or_default()));
-        }
-        let house = match house.filter(|file| list.split('\0').any(|known| known == *file)) {
-            Some(file) => show(file)?,
-            None => None,
-        };
+        let Revision { files, house } = Revision::read(rev, named, paths, house)?;
         let texts: Vec<(&str, &str)> = files.iter().map(|(name, text)| (&**name, &**text)).collect();
         let then = compile_text_on(&texts, house.as_deref(), today);
         let blocks = then.sources.iter().filter(|(_, f)| !f.name.ends_with(".toml")).flat_map(|(id, _)| {
@@ -92,16 +66,4 @@ impl Since {
 
 fn blocks(sources: &Sources, file: FileId) -> Vec<Span> {
     layout(sources, file, &mut Vec::new()).iter().map(|block| block.span()).collect()
-}
-
-/// What Git says; nothing when it says that it cannot.
-fn git(root: &Path, arguments: &[&str]) -> Result<Option<String>, Fault> {
-    let run = Command::new("git").arg("-C").arg(root).args(arguments).output();
-    let output = run.map_err(|error| {
-        Fault::new(
-            format!("git cannot be run: {}", crate::source::plain(&error)),
-            "--changed-since asks Git: install it, or leave the option out",
-        )
-    })?;
-    Ok(output.status.success().then(|| String::from_utf8_lossy(&output.stdout).into_owned()))
 }

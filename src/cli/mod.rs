@@ -1,5 +1,6 @@
 //! The command line: the only room that prints.
 
+mod backtest;
 mod baseline;
 mod board;
 mod changed;
@@ -15,15 +16,18 @@ mod ledger;
 mod manual;
 mod migrate;
 mod output;
+mod plan;
 mod progress;
 mod quality;
 mod replay;
+mod revision;
 mod run;
 mod set;
 mod show;
 mod status;
 mod test;
 mod verify;
+mod why;
 
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -151,6 +155,29 @@ enum Command {
     Replay(replay::Options),
     /// Take old rows out of the ledger
     Ledger(ledger::Options),
+    /// Show what a change of the rules would decide otherwise, before it lands; nothing is written
+    ///
+    /// Old and new rules are judged on one state of the database at one moment: verdicts that change and why, what
+    /// would follow from them, params that move, rules that come and go, and what becomes of what rules remember.
+    /// Exit 0 when nothing changes, 1 when something does, 2 when one of the two does not stand or the database cannot
+    /// be read. In a CI: bylaws plan --against origin/main --db portfolio.db --format markdown
+    Plan(plan::Options),
+    /// Say why a rule gives the verdict it gives, or why it does not give another
+    ///
+    /// Each part of the condition with its value and limit, which of them decided, what would have made the verdict
+    /// another, what the numbers are made of, where params are set, and how fresh the data is. Without KEY, a rule that
+    /// is judged for each row gives a table, the worst first. Exit 0; 1 when there is no such key; 2 when there is no
+    /// such rule or the database cannot be read. For example: bylaws why PORTFOLIO-002 cto --db portfolio.db
+    #[command(visible_alias = "why-not")]
+    Why(why::Options),
+    /// Run the rules over the past: what would have fired, when first, and who would have been asked
+    ///
+    /// Every rule is judged at the instants at which it would have been due, with memory carried, from what was known
+    /// then: rows by their dates, current state by the change log. What nobody kept is unknown, and said once. What holds
+    /// already on the first day counts as a firing of that day. Nothing is carried out and nobody answers: what is asked
+    /// stays open. Thresholds are looked at once a day. Exit 0; 1 when a bound is not kept; 2 when the rules do not stand or the database cannot be
+    /// read. In a CI: bylaws backtest --from 2026-01-01 --to 2026-03-31 --max-firings PORTFOLIO-002=3 --db portfolio.db
+    Backtest(backtest::Options),
     /// Create or update the tables the program needs in a database
     Migrate(migrate::Options),
     /// Take or show the state that `since baseline` compares with
@@ -277,6 +304,9 @@ fn run_command() -> ExitCode {
         Command::Verify(options) => verify::run(&options, &mut out),
         Command::Replay(options) => replay::run(&options, &mut out),
         Command::Ledger(options) => ledger::run(&options, &mut out),
+        Command::Plan(options) => plan::run(&options, &mut out),
+        Command::Why(options) => why::run(&options, &mut out),
+        Command::Backtest(options) => backtest::run(&options, &mut out),
         Command::Migrate(options) => migrate::run(&options, &mut out),
         Command::Baseline(options) => baseline::run(&options, &mut out),
         Command::Demo(options) => demo::run(&options, &mut out),

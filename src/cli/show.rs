@@ -214,6 +214,11 @@ fn passes(plan: &Plan) -> (usize, usize, usize) {
     (all.len(), pairs.len(), moments.len())
 }
 
+/// The SQL of every scan that the rules of a pack need.
+pub(super) fn all_sql(pack: &Pack, out: &mut Out) -> Result<(), Fault> {
+    sql(pack, &plan(pack, &pack.rules(), &[], &Known::default()), out)
+}
+
 fn sql(pack: &Pack, plan: &Plan, out: &mut Out) -> Result<(), Fault> {
     let param = |id: ParamId| pack.param(id).clone();
     let source = |_: ContractId| Source::Live;

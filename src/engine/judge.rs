@@ -224,7 +224,8 @@ impl<'a> Judge<'a> {
         self.trace.is_some()
     }
 
-    pub(super) fn instant(&self, moment: MomentId) -> Result<Instant, Arc<Why>> {
+    /// When a moment of the plan is.
+    pub fn instant(&self, moment: MomentId) -> Result<Instant, Arc<Why>> {
         self.readings
             .instants
             .get(moment.0 as usize)
@@ -233,7 +234,8 @@ impl<'a> Judge<'a> {
             .unwrap_or_else(|| Err(Why::new(Reason::CannotRead, "the moment is not known")))
     }
 
-    pub(super) fn at(&self, moment: &Moment) -> MomentId {
+    /// The id of a moment; the instant of the tick for one that was not planned.
+    pub fn at(&self, moment: &Moment) -> MomentId {
         self.plan.moment(moment).unwrap_or(MomentId::NOW)
     }
 
@@ -319,7 +321,7 @@ impl<'a> Judge<'a> {
     }
 
     /// Follows references from a row. `Ok(None)` where an optional one is missing.
-    fn follow(&self, from: Row, hops: &[Hop], moment: MomentId) -> Result<Option<Row>, Arc<Why>> {
+    pub fn follow(&self, from: Row, hops: &[Hop], moment: MomentId) -> Result<Option<Row>, Arc<Why>> {
         let mut at = from;
         for hop in hops {
             let Some(next) = self.pack.hop_target(at.relation, *hop) else {
@@ -455,7 +457,8 @@ impl<'a> Judge<'a> {
         reading
     }
 
-    fn shifted(&self, id: MetricId, moment_of: &MomentOf<Checked>, moment: MomentId, key: Option<u32>) -> Reading {
+    /// A metric's value at the other time of a shift.
+    pub fn shifted(&self, id: MetricId, moment_of: &MomentOf<Checked>, moment: MomentId, key: Option<u32>) -> Reading {
         let Some(then) = &moment_of.then else { return Reading::missing() };
         let metric = self.pack.metric(id);
         if *then == Then::Baseline
@@ -2332,6 +2335,172 @@ impl<'a> Judge<'a> {
             ExprKind::Not(inner) => self.explain(inner, rows, moment),
             _ => Told::plain(print::expr(self.pack, e)),
         }
+    }
+}
+
+/// The rows that an aggregate or an existence was taken from.
+#[derive(Debug, Clone, Default)]
+pub struct Basis {
+    /// So many rows count.
+    pub rows: u64,
+    /// So many were looked at.
+    pub looked_at: u64,
+    /// So many of those that count have no value, which is allowed.
+    pub without_value: u64,
+    /// The date of the newest row that counts.
+    pub newest: Option<Timestamp>,
+    /// How people call the rows of which it cannot be told, and why.
+    pub unknown: Vec<(String, Arc<Why>)>,
+}
+
+/// How an input stands against a promise of freshness.
+#[derive(Debug, Clone)]
+pub struct Freshness {
+    /// Whose rows.
+    pub contract: ContractId,
+    /// For whom; of many the one with the oldest newest row.
+    pub whom: Option<String>,
+    /// The newest row.
+    pub newest: Option<Timestamp>,
+    /// Its age in seconds.
+    pub age: Option<i64>,
+    /// The age up to which all is well, in words.
+    pub within: String,
+    /// The age beyond which nothing is known, in words.
+    pub stale: Option<String>,
+    /// `fresh`, `late` or `stale`.
+    pub word: &'static str,
+}
+
+/// What those ask who want to know why a verdict is what it is. The readings must have the rows themselves.
+impl Judge<'_> {
+    fn tied(&self, rows: &crate::lang::expr::Rows, here: Option<&Row>, moment: MomentId) -> Vec<u32> {
+        let Ok(table) = self.table(rows.of, moment) else { return Vec::new() };
+        let led_to = |hops: &[Hop], key: u32| {
+            self.index(rows.of, hops, moment).ok().and_then(|(groups, _)| groups.get(&key).cloned()).unwrap_or_default()
+        };
+        match (&rows.tie, here) {
+            (Tie::LeadHere(hops), Some(here)) => led_to(hops, here.key),
+            (Tie::Common { theirs, ours }, Some(here)) => match self.follow(*here, ours, moment) {
+                Ok(Some(common)) => led_to(theirs, common.key),
+                _ => Vec::new(),
+            },
+            _ => (0..table.keys.len() as u32).collect(),
+        }
+    }
+
+    /// From which rows an aggregate was taken; nothing for other metrics, or where the rows cannot be had.
+    pub fn basis(&self, id: MetricId, moment: MomentId, key: Option<u32>) -> Option<Basis> {
+        let metric = self.pack.metric(id);
+        let Definition::Aggregate(a) = &metric.definition else { return None };
+        let table = self.table(a.rows.of, moment).ok()?;
+        let outer: Vec<Row> = metric.grain.zip(key).map(|(relation, key)| Row { relation, key }).into_iter().collect();
+        let filter = if a.fold == Fold::Share { &a.out_of } else { &a.filter };
+        let mut basis = Basis::default();
+        for row in self.tied(&a.rows, outer.first(), moment) {
+            let own = Row { relation: a.rows.of, key: *table.keys.get(row as usize)? };
+            let mut scope = vec![own];
+            scope.extend_from_slice(&outer);
+            basis.looked_at += 1;
+            let counts = Tri::all([
+                self.placed(own, moment),
+                self.in_window(a.window.as_ref(), own, moment),
+                filter.as_ref().map_or(Tri::Yes, |f| self.condition(f, &scope, moment)),
+            ]);
+            let unknown = match (counts, &a.of) {
+                (Tri::No, _) => continue,
+                (Tri::Unknown(why), _) => Some(why),
+                (Tri::Yes, None) => None,
+                (Tri::Yes, Some(of)) => match self.value(of, &scope, moment).value {
+                    Ok(value) => {
+                        basis.without_value += u64::from(value.is_none());
+                        None
+                    }
+                    Err(why) => Some(why),
+                },
+            };
+            match unknown {
+                Some(why) => basis.unknown.push((self.label(own.relation, own.key), why)),
+                None => {
+                    basis.rows += 1;
+                    basis.newest = basis.newest.max(self.row_date(a.rows.of, own.key, moment));
+                }
+            }
+        }
+        Some(basis)
+    }
+
+    /// How many rows an existence is about, and how many there are among which they were looked for.
+    pub fn matching(&self, x: &Exists<Checked>, rows: &[Row], moment: MomentId) -> Option<Basis> {
+        let table = self.table(x.rows.of, moment).ok()?;
+        let itself = rows.first().filter(|_| x.other).copied();
+        let mut basis = Basis::default();
+        for row in self.tied(&x.rows, rows.first(), moment) {
+            let own = Row { relation: x.rows.of, key: *table.keys.get(row as usize)? };
+            if itself == Some(own) {
+                continue;
+            }
+            let mut scope = vec![own];
+            scope.extend_from_slice(rows);
+            basis.looked_at += 1;
+            match Tri::all([
+                self.placed(own, moment),
+                self.in_window(x.window.as_ref(), own, moment),
+                x.filter.as_ref().map_or(Tri::Yes, |f| self.condition(f, &scope, moment)),
+            ]) {
+                Tri::No => {}
+                Tri::Unknown(why) => basis.unknown.push((self.label(own.relation, own.key), why)),
+                Tri::Yes => {
+                    basis.rows += 1;
+                    basis.newest = basis.newest.max(self.row_date(x.rows.of, own.key, moment));
+                }
+            }
+        }
+        Some(basis)
+    }
+
+    /// How the rows of a contract that lead to a key stand against what is promised of their freshness.
+    pub fn freshness_of(&self, rows: &crate::lang::expr::Rows, key: Option<u32>, moment: MomentId) -> Vec<Freshness> {
+        let Relation::Contract(contract) = rows.of else { return Vec::new() };
+        let hops: &[Hop] = if let Tie::LeadHere(hops) = &rows.tie { hops } else { &[] };
+        let words = |e: &Expr<Checked>| window::constant(e, self.param).map_or_else(String::new, |v| v.show(&e.ty));
+        let mut all = Vec::new();
+        for fresh in &self.pack.contract(contract).fresh {
+            let entities: Vec<(Option<String>, Option<u32>)> = match &fresh.per {
+                None => vec![(None, None)],
+                Some((relation, theirs)) if theirs == hops && key.is_some() => {
+                    vec![(key.map(|k| self.label(*relation, k)), key)]
+                }
+                Some((relation, theirs)) if key.is_none() || hops.starts_with(theirs) => {
+                    let rest = hops.get(theirs.len()..).unwrap_or_default();
+                    let keys = self.keys(*relation, moment).unwrap_or_default().into_iter();
+                    keys.filter(|k| key.is_none() || self.leads_to(*relation, *k, rest, moment) == key)
+                        .map(|k| (Some(self.label(*relation, k)), Some(k)))
+                        .collect()
+                }
+                Some(_) => continue,
+            };
+            let of_each = entities.into_iter().filter_map(|(whom, entity)| {
+                let (word, newest) = match self.lateness(contract, fresh, entity, moment).ok()? {
+                    Late::Fine(at) => ("fresh", at),
+                    Late::Overdue(at) => ("late", at),
+                    Late::Stale(at) => ("stale", at),
+                    Late::Exempt => return None,
+                };
+                Some((whom, word, newest))
+            });
+            let Some((whom, word, newest)) = of_each.min_by_key(|(_, _, newest)| *newest) else { continue };
+            all.push(Freshness {
+                contract,
+                whom,
+                newest,
+                age: self.age(newest, moment),
+                within: words(&fresh.within),
+                stale: fresh.stale.as_ref().map(words),
+                word,
+            });
+        }
+        all
     }
 }
 

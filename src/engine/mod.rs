@@ -1,6 +1,8 @@
 //! From readings to verdicts and from verdicts to what should be done; pure.
 
+pub mod carry;
 pub(crate) mod columns;
+pub mod course;
 pub mod decide;
 pub mod edits;
 pub mod inputs;

@@ -323,6 +323,29 @@ pub fn changed_after(store: &Store, table: &str, at: Timestamp) -> bool {
     found.unwrap_or_else(|error| !no_such_table(&error))
 }
 
+/// The moments after one and up to another at which the log knows writes to some tables, each once and in order.
+pub fn moments(store: &Store, tables: &[&str], after: Timestamp, to: Timestamp) -> Result<Vec<Timestamp>, StoreError> {
+    let query = store
+        .conn
+        .prepare_cached("SELECT DISTINCT table_name, at FROM bylaws_changes WHERE at > ?1 AND at <= ?2 ORDER BY at");
+    let mut query = match query {
+        Err(error) if no_such_table(&error) => return Ok(Vec::new()),
+        query => query.map_err(fault(&store.name))?,
+    };
+    let names: Vec<String> = tables.iter().map(|table| log_name(table)).collect();
+    let mut rows = query.query(params![moment(after), moment(to)]).map_err(fault(&store.name))?;
+    let mut found: Vec<Timestamp> = Vec::new();
+    while let Some(row) = rows.next().map_err(fault(&store.name))? {
+        let (table, at): (String, String) =
+            (row.get(0).map_err(fault(&store.name))?, row.get(1).map_err(fault(&store.name))?);
+        let at = super::read_moment(&store.name, &at)?;
+        if names.contains(&table) && found.last() != Some(&at) {
+            found.push(at);
+        }
+    }
+    Ok(found)
+}
+
 /// The number of the first change after a moment, of whatever table: from there on everything is later, even if the
 /// clock was set back in between. The parameter may have any number of digits after the second.
 fn first_after(at_param: &str) -> String {

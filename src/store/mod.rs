@@ -153,6 +153,14 @@ impl Store {
         done
     }
 
+    /// Does the work on one state of the database: what others write meanwhile is not seen by any part of it.
+    pub fn snapshot<T>(&self, work: impl FnOnce() -> Result<T, StoreError>) -> Result<T, StoreError> {
+        let held = self.conn.unchecked_transaction().map_err(fault(&self.name))?;
+        let done = work();
+        held.rollback().map_err(fault(&self.name))?;
+        done
+    }
+
     /// Keeps so many statements prepared, for those who ask the same many times.
     pub fn keep_prepared(&self, statements: usize) {
         self.conn.set_prepared_statement_cache_capacity(statements);
