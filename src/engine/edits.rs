@@ -174,7 +174,7 @@ trigger low \"Low\", per venture
 
     #[test]
     fn a_rule_that_is_the_same_is_left_alone() {
-        assert_eq!(after("because \"Ours.\"\n", "because \"Ours.\"\n  -- as it was\n"), Fate::Unchanged);
+        assert_eq!(after("because \"Ours.\"\n", "because \"Ours.\"\n  # as it was\n"), Fate::Unchanged);
         assert_eq!(after("  id       id\n  status", "  id  id\n  status"), Fate::Unchanged);
     }
 
