@@ -29,6 +29,8 @@
 //! | 9 | intents → receipts | carried out in a later version | – |
 //!
 //! [`compile::compile`] is arrows 1 to 3 on one screen, [`tick::Tick`] arrows 4 to 7. [`doc::pages`] makes of a pack what people read.
+//! [`engine::course::Course`] is arrows 7 and 8 through time: tests ([`scenario`]), plans ([`tick::foresee`] and
+//! [`diff::diff`]) and backtests ([`backtest::backtest`]) live through it. [`why::why`] takes one verdict apart.
 //!
 //! # What always holds
 //!
