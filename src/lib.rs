@@ -29,8 +29,10 @@
 //! | – | one tick: memory, verdicts and intents in one transaction | [`record::record`] | the tick is made again |
 //! | 9 | intents → receipts | carried out in a later version | – |
 //!
-//! [`compile::compile`] is arrows 1 to 3 on one screen, [`tick::Tick`] arrows 4 to 7, [`engine::round::Round`] arrow 8 for
-//! all that is due, [`replay::replay`] arrow 8 again from what the ledger holds. [`doc::pages`] makes of a pack what people read.
+//! [`compile::compile`] is arrows 1 to 3 on one screen, [`tick::Tick`] arrows 4 to 7, [`engine::round::Round`] arrows 7
+//! and 8 for all that is due: tests ([`scenario`]), the record, and through [`engine::course::Course`] plans
+//! ([`tick::foresee`] and [`diff::diff`]) and backtests ([`backtest::backtest`]). [`replay::replay`] is arrow 8 again from
+//! what the ledger holds, [`why::why`] takes one verdict apart, and [`doc::pages`] makes of a pack what people read.
 //!
 //! # What always holds
 //!

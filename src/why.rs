@@ -11,7 +11,7 @@ use crate::engine::reading::Tri;
 use crate::engine::trace::Truth;
 use crate::lang::expr::{
     Binding, Checked, Compare, ContractId, Exists, Expr, ExprKind, Joint, MetricId, ParamId, Relation, Rows,
-    ThresholdId,
+    ThresholdId, Window, WindowKind,
 };
 use crate::lang::item::metric::{Definition, Fold, MomentOf, Then};
 use crate::lang::item::threshold::Band;
@@ -580,6 +580,26 @@ impl<'a> Asked<'a> {
         node
     }
 
+    /// The params of what rows are asked for, each once.
+    fn params<'e>(
+        &self,
+        asked: impl Iterator<Item = &'e Expr<Checked>>,
+        window: Option<&'e Window<Checked>>,
+    ) -> Vec<Node> {
+        let within = window.and_then(|w| if let WindowKind::Last(length) = &w.kind { Some(length) } else { None });
+        let mut all: Vec<ParamId> = Vec::new();
+        for e in asked.chain(within) {
+            e.walk(&mut |e| {
+                if let ExprKind::Name(Binding::Param(id)) = &e.kind
+                    && !all.contains(id)
+                {
+                    all.push(*id);
+                }
+            });
+        }
+        all.into_iter().map(|id| self.param(id)).collect()
+    }
+
     fn read(&self, node: &mut Node, reading: &Reading, ty: &Type) {
         node.value = Some(shown(&reading.value, ty));
         node.unknown = reading.value.as_ref().err().map(|why| why.text.clone());
@@ -616,7 +636,9 @@ impl<'a> Asked<'a> {
                 node.parts.extend(self.freshness(&a.rows, key, moment));
                 let unknown = basis.map(|b| b.unknown).unwrap_or_default();
                 node.parts.extend(rows_unknown(&unknown));
-                for e in a.of.iter().chain(&a.filter).chain(&a.out_of) {
+                let asked = a.of.iter().chain(&a.filter).chain(&a.out_of);
+                node.parts.extend(self.params(asked.clone(), a.window.as_ref()));
+                for e in asked {
                     self.each(e, moment, depth, &mut node.parts);
                 }
             }
@@ -627,24 +649,26 @@ impl<'a> Asked<'a> {
                 self.collect(e, &rows, moment, depth, &mut node.parts);
             }
             Definition::Cases(cases) => {
+                let place = Place::of(self.pack, metric.grain);
                 for (value, when) in cases {
                     let holds = when.as_ref().map_or(Tri::Yes, |w| judge.condition(w, &rows, moment));
-                    if holds == Tri::No {
-                        continue;
-                    }
-                    let place = Place::of(self.pack, metric.grain);
                     let case = match when {
                         Some(when) => format!("{} when {}", place.expr(value), place.expr(when)),
                         None => format!("{} otherwise", place.expr(value)),
                     };
                     node.notes.push(match &holds {
+                        Tri::No => format!("does not hold: {case}"),
                         Tri::Unknown(_) => format!("cannot be told: {case}"),
-                        _ => format!("the first case that holds: {case}"),
+                        Tri::Yes => format!("the first case that holds: {case}"),
                     });
-                    for e in when.iter().chain(std::iter::once(value)) {
-                        self.collect(e, &rows, moment, depth, &mut node.parts);
+                    // A case that does not hold is why a later one is asked at all.
+                    if let Some(when) = when {
+                        self.collect(when, &rows, moment, depth, &mut node.parts);
                     }
-                    break;
+                    if holds != Tri::No {
+                        self.collect(value, &rows, moment, depth, &mut node.parts);
+                        break;
+                    }
                 }
             }
             Definition::Shift(_, Binding::Metric { metric: of, .. }, then) => {
@@ -780,16 +804,7 @@ impl<'a> Asked<'a> {
         }
         let promises = self.freshness(&x.rows, rows.first().map(|row| row.key()), moment);
         node.parts.extend(promises);
-        // What the rows are asked for may speak of params.
-        let mut params = Vec::new();
-        if let Some(filter) = &x.filter {
-            filter.walk(&mut |e| {
-                if let ExprKind::Name(Binding::Param(id)) = &e.kind {
-                    params.push(*id);
-                }
-            });
-        }
-        node.parts.extend(params.into_iter().map(|id| self.param(id)));
+        node.parts.extend(self.params(x.filter.iter(), x.window.as_ref()));
         node
     }
 
