@@ -1,4 +1,5 @@
-//! Text that bytes choose. The grammar's own files are walked, and wherever there is a choice the next byte chooses. Names are those of the little world beside which the text is compiled, so that many of them lead somewhere.
+//! Text that bytes choose. The grammar's own files are walked, and wherever there is a choice the next byte chooses.
+//! Names are those of the little world beside which the text is compiled, so that many of them lead somewhere.
 
 use std::collections::BTreeMap;
 use std::fs;
