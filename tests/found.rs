@@ -56,7 +56,7 @@ fn texts_changed_by_chance_hold() {
     assert!(all.iter().all(|(found, least)| found > least), "the seeds are not found: {all:?}");
     // More rounds and another seed look further: FOUND_ROUNDS=100000 FOUND_SEED=1 cargo test --release --test found
     let number = |name: &str| std::env::var(name).ok().and_then(|n| n.parse::<u64>().ok());
-    let rounds = number("FOUND_ROUNDS").unwrap_or(if cfg!(debug_assertions) { 400 } else { 4_000 });
+    let rounds = number("FOUND_ROUNDS").unwrap_or(if cfg!(debug_assertions) { 300 } else { 3_000 });
     let mut chance = Chance::seeded(number("FOUND_SEED").unwrap_or(39));
     let mut wrong = Vec::new();
     for round in 0..rounds {
