@@ -38,7 +38,7 @@ cargo +nightly fuzz build "${fuzz[@]}"
 
 total=0
 # Each target with its share of the time in percent, the longest input, and what it begins with.
-for plan in "check 40 4096 rules" "form 25 4096 rules" "shape 25 512 tapes" "house 10 2048 houses"; do
+for plan in "check 35 4096 rules" "form 20 4096 rules" "shape 35 512 tapes" "house 10 2048 houses"; do
   read -r target share longest seeds <<<"$plan"
   mkdir -p "$corpus/$target"
   log=$corpus/$target.log

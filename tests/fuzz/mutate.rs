@@ -85,6 +85,59 @@ pub(crate) fn mutated(text: &str, words: &[String], chance: &mut Chance) -> Stri
     pieces.concat()
 }
 
+/// Words that stand where the others of their row stand.
+const ROWS: [&[&str]; 8] = [
+    &["sum of", "average of", "median of", "min of", "max of", "latest", "first", "95th percentile of"],
+    &["count of", "count of distinct id in", "share of"],
+    &["is at least", "is at most", "is above", "is below", "is", "is not", "=", "<>", ">=", "<"],
+    &["change of", "drop of", "difference of"],
+    &[" and ", " or ", " and not ", " or not "],
+    &["days", "hours", "minutes", "weeks", "months", "quarters", "years", "business days"],
+    &["daily", "weekly", "monthly", "quarterly", "yearly", "on change", "every 2 days"],
+    &[" + ", " - ", " * ", " / ", " as percent of "],
+];
+
+/// One change after which the text likely still reads, and now and then still compiles.
+pub(crate) fn varied(text: &str, chance: &mut Chance) -> String {
+    if chance.draw().is_multiple_of(4) {
+        // A word for another of its row.
+        let row = ROWS[below(chance, ROWS.len())];
+        let from = row[below(chance, row.len())];
+        let places: Vec<usize> = text.match_indices(from).map(|(at, _)| at).collect();
+        if !places.is_empty() {
+            let at = places[below(chance, places.len())];
+            return format!("{}{}{}", &text[..at], row[below(chance, row.len())], &text[at + from.len()..]);
+        }
+    }
+    let mut pieces: Vec<String> = pieces(text).into_iter().map(str::to_owned).collect();
+    let solid: Vec<usize> = (0..pieces.len()).filter(|i| !pieces[*i].trim().is_empty()).collect();
+    if solid.is_empty() {
+        return text.to_owned();
+    }
+    let at = solid[below(chance, solid.len())];
+    let other = solid[below(chance, solid.len())];
+    match below(chance, 8) {
+        0..=2 => pieces[at] = pieces[other].clone(),
+        3 => pieces[at] = EDGES[below(chance, EDGES.len())].to_owned(),
+        4 | 5 => {
+            // What follows a word in one line follows it in another.
+            let word = pieces[at].clone();
+            let same: Vec<usize> = solid.iter().copied().filter(|i| pieces[*i] == word).collect();
+            let other = same[below(chance, same.len())];
+            let tail: Vec<String> = pieces[other..line_around(&pieces, other).end].to_vec();
+            let end = line_around(&pieces, at).end;
+            pieces.splice(at..end, tail);
+        }
+        6 => drop(pieces.drain(line_around(&pieces, at))),
+        _ => {
+            let line: Vec<String> = pieces[line_around(&pieces, at)].to_vec();
+            let to = line_around(&pieces, other).start;
+            pieces.splice(to..to, line);
+        }
+    }
+    pieces.concat()
+}
+
 fn below(chance: &mut Chance, n: usize) -> usize {
     (chance.draw() % n.max(1) as u64) as usize
 }

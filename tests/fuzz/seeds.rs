@@ -5,7 +5,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use bylaws::diagnostic::Code;
-use bylaws::page::blocks;
+use bylaws::page::{Page, blocks};
 
 /// Larger texts are slow to change and say nothing that a part of them does not say.
 const LARGEST: usize = 3_000;
@@ -92,10 +92,8 @@ fn closures(pack: &[String]) -> Vec<String> {
     found
 }
 
-/// Rules to begin with: every small text, every block, every block with what it speaks of.
-pub(crate) fn rules() -> Vec<String> {
-    let root = root();
-    let mut found = BTreeSet::new();
+/// The packs of this repository, file by file.
+fn packs() -> Vec<Vec<String>> {
     let packs: [&[&str]; 5] = [
         &["rules", "tests/rules"],
         &["examples/firms"],
@@ -103,8 +101,25 @@ pub(crate) fn rules() -> Vec<String> {
         &["tests/meaning"],
         &["tests/canonical"],
     ];
-    for folders in packs {
-        let texts: Vec<String> = folders.iter().flat_map(|f| files(&root.join(f), "bylaw")).collect();
+    let root = root();
+    packs.iter().map(|folders| folders.iter().flat_map(|f| files(&root.join(f), "bylaw")).collect()).collect()
+}
+
+/// Rules of which most compile, alone or beside the little world.
+pub(crate) fn sound() -> Vec<String> {
+    let mut found: BTreeSet<String> = packs().iter().flat_map(|pack| closures(pack)).collect();
+    for code in Code::ALL {
+        found.extend(blocks(Page::of(*code).instead, "bylaw"));
+    }
+    found.retain(|text| text.len() <= LARGEST);
+    found.into_iter().collect()
+}
+
+/// Rules to begin with: every small text, every block, every block with what it speaks of.
+pub(crate) fn rules() -> Vec<String> {
+    let root = root();
+    let mut found = BTreeSet::new();
+    for texts in packs() {
         found.extend(closures(&texts));
         found.extend(texts.iter().flat_map(|text| cut(text)));
     }

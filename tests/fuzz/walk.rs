@@ -1,5 +1,5 @@
-//! Text of the shape that the grammar has: its own files are walked, and wherever there is a choice the next byte
-//! chooses. Names are those of the little world beside which the text is compiled, so that many of them lead somewhere.
+//! Text that bytes choose. The grammar's own files are walked, and wherever there is a choice the next byte chooses.
+//! Names are those of the little world beside which the text is compiled, so that many of them lead somewhere.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -78,19 +78,33 @@ impl Grammar {
     }
 }
 
-/// The text that some bytes choose.
+/// The text that some bytes choose: every second is of the shape of the grammar, the others are sound rules after a few
+/// changes that they may bear, so that what only sound rules reach is reached too.
 pub(crate) fn text(tape: &[u8]) -> String {
+    static LANGUAGE: OnceLock<Vec<String>> = OnceLock::new();
+    static SOUND: OnceLock<Vec<String>> = OnceLock::new();
     let mut walk = Walk { grammar: grammar(), tape, out: String::new(), fact: None };
-    let harmed = walk.byte();
-    for _ in 0..1 + walk.choose(4) {
-        walk.block();
-    }
-    let text = walk.out;
-    if harmed < 192 {
+    let kind = walk.byte();
+    if kind < 128 {
+        let sound = SOUND.get_or_init(seeds::sound);
+        let mut text = sound[walk.two_bytes() % sound.len()].clone();
+        // Each change is chosen by two bytes, so that one of them can be tried otherwise while the others stay.
+        for _ in 0..1 + kind % 4 {
+            text = mutate::varied(&text, &mut Chance::seeded(walk.two_bytes() as u64));
+        }
         return text;
     }
-    static LANGUAGE: OnceLock<Vec<String>> = OnceLock::new();
-    mutate::mutated(&text, LANGUAGE.get_or_init(seeds::words), &mut Chance::seeded(u64::from(harmed)))
+    for _ in 0..1 + walk.choose(4) {
+        walk.block();
+        if walk.tape.is_empty() {
+            break;
+        }
+    }
+    let text = walk.out;
+    if kind < 224 {
+        return text;
+    }
+    mutate::mutated(&text, LANGUAGE.get_or_init(seeds::words), &mut Chance::seeded(u64::from(kind)))
 }
 
 struct Walk<'t> {
@@ -110,6 +124,10 @@ impl Walk<'_> {
             }
             None => 0,
         }
+    }
+
+    fn two_bytes(&mut self) -> usize {
+        usize::from(self.byte()) << 8 | usize::from(self.byte())
     }
 
     fn choose(&mut self, n: usize) -> usize {

@@ -5,6 +5,7 @@
 #[allow(dead_code)]
 mod checks;
 #[path = "../mutate.rs"]
+#[allow(dead_code)]
 mod mutate;
 #[path = "../seeds.rs"]
 #[allow(dead_code)]

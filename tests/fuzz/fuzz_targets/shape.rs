@@ -1,4 +1,5 @@
-//! Text of the shape that the grammar has, chosen by the bytes: whatever compiles and whatever nearly does.
+//! Text of the shape that the grammar has, and sound rules a little changed, chosen by the bytes: whatever compiles and
+//! whatever nearly does.
 //!
 //! `SHOWN=1` prints the text of each input, so that what was found can be kept as a text.
 #![no_main]
