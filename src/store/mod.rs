@@ -72,6 +72,12 @@ impl Store {
             {
                 Store::connect_immutable(&path, &name).map_err(|_| error)?
             }
+            // A writer was killed and left a transaction half done. Who may only read cannot undo it, so somebody who
+            // may write looks first.
+            Err(error) if access == Access::Read && error.kind == ErrorKind::ReadOnly => {
+                Store::connect(&path, &name, Access::Write, false).map_err(|_| error)?;
+                Store::connect(&path, &name, access, fresh)?
+            }
             other => other?,
         };
         if !fresh {
@@ -781,6 +787,25 @@ pub(crate) mod tests {
         assert!(!shape.exists && shape.columns.is_empty());
         // An index of the name is no table.
         assert!(!catalog(&store, &contract("t_c", &["a"], &["a"])).expect("shape").exists);
+    }
+
+    /// A journal that a killed writer left is rolled back before the database is read.
+    #[test]
+    fn a_transaction_left_half_done_is_undone_before_reading() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let (live, left) = (folder.path().join("live.db"), folder.path().join("left.db"));
+        let conn = Connection::open(&live).expect("a database");
+        conn.execute_batch("CREATE TABLE t (a); INSERT INTO t VALUES (1); PRAGMA cache_size = 1; BEGIN")
+            .expect("begun");
+        for n in 0..2_000 {
+            conn.execute("INSERT INTO t VALUES (?1)", [format!("{n:0>200}")]).expect("a row");
+        }
+        // What lies on the disk in the middle of the transaction is what a killed writer leaves.
+        fs::copy(&live, &left).expect("copied");
+        fs::copy(beside(&live, "-journal"), beside(&left, "-journal")).expect("a journal");
+        let store = Store::open(&left, Access::Read).expect("the database is read");
+        let rows: i64 = store.conn.query_row("SELECT count(*) FROM t", [], |r| r.get(0)).expect("a count");
+        assert_eq!(rows, 1);
     }
 
     #[test]

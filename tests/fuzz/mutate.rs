@@ -251,7 +251,7 @@ fn harm(pieces: &mut Vec<String>, words: &[String], chance: &mut Chance) {
         22 => {
             // A number is moved a little or a lot.
             if let Ok(n) = pieces[at].parse::<i64>() {
-                let by = [-1, 1, 2, 7, 1_000, -n, n][below(chance, 7)];
+                let by = [-1, 1, 2, 7, 1_000, n.saturating_neg(), n][below(chance, 7)];
                 pieces[at] = n.saturating_add(by).to_string();
             } else {
                 pieces[at] = EDGES[below(chance, EDGES.len())].to_owned();
