@@ -53,6 +53,7 @@ pub mod diff;
 pub mod digest;
 pub mod doc;
 pub mod engine;
+pub mod keep;
 pub mod lang;
 pub mod page;
 pub mod plan;

@@ -93,6 +93,32 @@ pub struct GroupScan {
 }
 
 impl GroupScan {
+    /// The contracts beside its own whose rows it looks into: on the way to the key, and in filters.
+    pub fn joined(&self, pack: &Pack) -> Vec<ContractId> {
+        let mut all = Vec::new();
+        let mut follow = |hops: &[Hop]| {
+            let mut at = Relation::Contract(self.contract);
+            for hop in hops {
+                let Some(next) = pack.hop_target(at, *hop) else { break };
+                if let Relation::Contract(id) = next {
+                    all.push(id);
+                }
+                at = next;
+            }
+        };
+        if let Some((_, before)) = self.hops.split_last() {
+            follow(before);
+        }
+        for filter in self.measures.iter().filter_map(|m| m.filter.as_ref()) {
+            filter.walk(&mut |e| {
+                if let ExprKind::Name(Binding::Column { hops, .. }) = &e.kind {
+                    follow(hops);
+                }
+            });
+        }
+        all
+    }
+
     /// Whether each row has a group: that of the portfolio is one for all.
     pub fn is_keyed(&self) -> bool {
         !self.hops.is_empty() || self.grain == Some(Relation::Contract(self.contract))

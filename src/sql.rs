@@ -72,6 +72,11 @@ pub struct Sql<'a> {
     /// Whether an index of a contract's table leads from a column to another, so that a stretch of time of one key is
     /// found without reading the others.
     pub indexed: &'a dyn Fn(ContractId, u32, u32) -> bool,
+    /// Only what belongs to this key: a row's own in rows and what is wrong with them, a group's in groups, one of the
+    /// two owners in pairs.
+    pub only: Option<&'a [Arg]>,
+    /// Take this row of the scanned contract instead of its table: the values of its columns in their order.
+    pub row: Option<&'a [Option<Arg>]>,
 }
 
 /// Where nothing is known of indexes.
@@ -141,6 +146,34 @@ fn moment_expr(column: &str) -> String {
 impl Sql<'_> {
     fn calendar(&self) -> &Calendar {
         &self.pack.settings.calendar
+    }
+
+    /// The tests that a row has the key that alone is asked for.
+    fn only_row(&self, contract: &Contract, alias: &str, w: &mut Writer) -> Vec<String> {
+        let parts = contract.key.iter().zip(self.only.unwrap_or_default());
+        parts
+            .map(|(k, part)| {
+                let name = quote(&contract.columns[*k as usize].stored);
+                format!("{alias}{name} = {}", w.arg(part.clone()))
+            })
+            .collect()
+    }
+
+    /// The scanned contract: its table, or the one row that stands for it.
+    fn scanned(&self, id: ContractId, w: &mut Writer) -> String {
+        let Some(row) = self.row else { return self.from(id, w) };
+        let columns: Vec<String> = self
+            .pack
+            .contract(id)
+            .columns
+            .iter()
+            .zip(row)
+            .map(|(column, value)| {
+                let value = value.as_ref().map_or_else(|| "NULL".to_owned(), |v| w.arg(v.clone()));
+                format!("{value} AS {}", quote(&column.stored))
+            })
+            .collect();
+        format!("(SELECT {})", columns.join(", "))
     }
 
     fn from(&self, id: ContractId, w: &mut Writer) -> String {
@@ -222,7 +255,12 @@ impl Sql<'_> {
                     format!("{name} IS NULL OR {name} NOT GLOB '[0-9][0-9][0-9][0-9]-[0-1][0-9]-[0-3][0-9]*'")
                 })
                 .collect();
-            sql.push_str(&format!(" WHERE ({}) OR {}", visible.join(" AND "), unusable.join(" OR ")));
+            sql.push_str(&format!(" WHERE (({}) OR {})", visible.join(" AND "), unusable.join(" OR ")));
+        }
+        let own = self.only_row(contract, "r.", &mut w);
+        if !own.is_empty() {
+            let word = if visible.is_empty() { "WHERE" } else { "AND" };
+            sql.push_str(&format!(" {word} {}", own.join(" AND ")));
         }
         Query { sql, args: w.args }
     }
@@ -500,9 +538,9 @@ impl Sql<'_> {
     fn aggregates(&self, scan: &GroupScan, measures: &[usize]) -> Query {
         let contract = self.pack.contract(scan.contract);
         let mut w = Writer::new();
-        let from = self.from(scan.contract, &mut w);
+        let from = self.scanned(scan.contract, &mut w);
         let hull = self.hull(scan, measures);
-        let sought = self.sought(scan, hull.as_ref());
+        let sought = self.sought(scan, hull.as_ref(), &mut w);
         let key = match &sought {
             Some(_) => Some("n.k".to_owned()),
             None => self.group_key(scan, &mut w),
@@ -550,7 +588,10 @@ impl Sql<'_> {
                 w.join_sql
             ),
             None => {
-                tests.extend(key.iter().map(|k| format!("{k} IS NOT NULL")));
+                tests.extend(key.iter().map(|k| match self.only.and_then(<[Arg]>::first) {
+                    Some(only) => format!("{k} = {}", w.arg(only.clone())),
+                    None => format!("{k} IS NOT NULL"),
+                }));
                 format!("SELECT {} FROM {from} AS r{}", list.join(", "), w.join_sql)
             }
         };
@@ -564,22 +605,25 @@ impl Sql<'_> {
     }
 
     /// The keys and the column that refers to them, where a stretch of time is better sought for each key by itself.
-    fn sought(&self, scan: &GroupScan, hull: Option<&(u32, Range)>) -> Option<(String, String)> {
+    fn sought(&self, scan: &GroupScan, hull: Option<&(u32, Range)>, w: &mut Writer) -> Option<(String, String)> {
         let ([Hop::Column(via)], Some(grain @ Relation::Contract(_))) = (&scan.hops[..], scan.grain) else {
             return None;
         };
         let (column, range) = hull?;
-        let live = (self.source)(scan.contract) == Source::Live;
+        let live = (self.source)(scan.contract) == Source::Live && self.row.is_none();
         if !live || range.from.is_none() || !(self.indexed)(scan.contract, *via, *column) {
             return None;
         }
         let contract = self.pack.contract(scan.contract);
-        Some((self.every_key(grain)?, quote(&contract.columns[*via as usize].stored)))
+        Some((self.every_key(grain, w)?, quote(&contract.columns[*via as usize].stored)))
     }
 
     /// Every key of a contract's rows, as `k`.
-    fn every_key(&self, relation: Relation) -> Option<String> {
+    fn every_key(&self, relation: Relation, w: &mut Writer) -> Option<String> {
         let Relation::Contract(id) = relation else { return None };
+        if let Some(only) = self.only.and_then(<[Arg]>::first) {
+            return Some(format!("(SELECT {} AS k)", w.arg(only.clone())));
+        }
         let noun = self.pack.contract(id);
         let key = noun.key.first().map_or("id", |k| &noun.columns[*k as usize].stored);
         Some(format!("(SELECT {} AS k FROM {})", quote(key), quote(&noun.table)))
@@ -620,7 +664,7 @@ impl Sql<'_> {
         };
         let grain = scan
             .grain
-            .and_then(|grain| self.every_key(grain))
+            .and_then(|grain| self.every_key(grain, &mut w))
             .unwrap_or_else(|| format!("(SELECT DISTINCT {via} AS k FROM {from})"));
         let sql = format!(
             "SELECT n.k, {outer_date}, {} FROM {grain} AS n JOIN {from} AS r ON r.{via} = n.k AND {outer_date} = \
@@ -642,10 +686,22 @@ impl Sql<'_> {
             (quote(&shape.columns[owner as usize].stored), quote(&shape.columns[thing as usize].stored));
         let both: Vec<String> = ["a.", "b."].iter().flat_map(|alias| self.visible(shape, alias, &mut w)).collect();
         let visible = if both.is_empty() { String::new() } else { format!(" AND {}", both.join(" AND ")) };
-        let sql = format!(
-            "SELECT a.{owner}, b.{owner}, COUNT(DISTINCT a.{thing}), json_group_array(DISTINCT a.{thing}) FROM {from} AS a \
-             JOIN {from} AS b ON b.{thing} = a.{thing} AND a.{owner} < b.{owner}{visible} GROUP BY 1, 2"
-        );
+        let pairs = |order: &str, own: &str| {
+            format!(
+                "SELECT {order}, COUNT(DISTINCT a.{thing}), json_group_array(DISTINCT a.{thing}) FROM {from} AS a \
+                 JOIN {from} AS b ON b.{thing} = a.{thing}{own}{visible} GROUP BY 1, 2"
+            )
+        };
+        let whole = format!("a.{owner}, b.{owner}");
+        let sql = match self.only.and_then(<[Arg]>::first) {
+            None => pairs(&whole, &format!(" AND a.{owner} < b.{owner}")),
+            // From the one to its partners, whichever of the two comes first.
+            Some(only) => {
+                let only = w.arg(only.clone());
+                let turned = format!("MIN(a.{owner}, b.{owner}), MAX(a.{owner}, b.{owner})");
+                pairs(&turned, &format!(" AND a.{owner} <> b.{owner} AND a.{owner} = {only}"))
+            }
+        };
         Query { sql, args: w.args }
     }
 
@@ -660,6 +716,10 @@ impl Sql<'_> {
         );
         let mut tests = vec![format!("{a} <> {b}")];
         tests.extend(self.visible(shape, "r.", &mut w));
+        if let Some(only) = self.only.and_then(<[Arg]>::first) {
+            let only = w.arg(only.clone());
+            tests.push(format!("({a} = {only} OR {b} = {only})"));
+        }
         let sql = format!(
             "SELECT MIN({a}, {b}), MAX({a}, {b}), COUNT(*), '[]' FROM {from} AS r WHERE {} GROUP BY 1, 2",
             tests.join(" AND ")
@@ -708,12 +768,14 @@ impl Sql<'_> {
             tests.push("0".into());
         }
         let sql = format!(
-            "SELECT {} FROM {} AS r{} WHERE {}",
+            "SELECT {} FROM {} AS r{} WHERE ({})",
             list.join(", "),
             quote(&contract.table),
             w.join_sql,
             tests.join(" OR ")
         );
+        let own = self.only_row(contract, "r.", &mut w);
+        let sql = if own.is_empty() { sql } else { format!("{sql} AND {}", own.join(" AND ")) };
         (Query { sql, args: w.args }, marks)
     }
 
@@ -771,9 +833,12 @@ impl Sql<'_> {
         }
         let keys: Vec<String> = contract.key.iter().map(|k| quote(&contract.columns[*k as usize].stored)).collect();
         let keys = keys.join(", ");
+        let mut w = Writer::new();
+        let own = self.only_row(contract, "", &mut w);
+        let own = if own.is_empty() { String::new() } else { format!(" WHERE {}", own.join(" AND ")) };
         let sql =
-            format!("SELECT {keys}, COUNT(*) FROM {} GROUP BY {keys} HAVING COUNT(*) > 1", quote(&contract.table));
-        Some(Query { sql, args: Vec::new() })
+            format!("SELECT {keys}, COUNT(*) FROM {}{own} GROUP BY {keys} HAVING COUNT(*) > 1", quote(&contract.table));
+        Some(Query { sql, args: w.args })
     }
 }
 

@@ -275,6 +275,17 @@ pub fn age_words(seconds: i64) -> String {
     if n == 1 { format!("1 {unit}") } else { format!("{n} {unit}s") }
 }
 
+/// After how many more seconds an age has other words.
+pub fn age_stays(seconds: i64) -> i64 {
+    let unit = match seconds {
+        172_800.. => 86_400,
+        7_200.. => 3_600,
+        120.. => 60,
+        _ => 1,
+    };
+    unit - seconds.rem_euclid(unit)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -9,7 +9,7 @@ use jiff::Timestamp;
 
 use super::reading::{Cell, Groups, Key, Raw, Readings, Reason, Table, Tri, Why};
 use super::trace::{Point, Trace, Truth};
-use super::window;
+use super::window::{self, Ahead, Limit};
 use crate::lang::check::{NoValue, arithmetic};
 use crate::lang::expr::{
     Anchor, Binding, Checked, Compare, ContractId, Distance, Exists, Expr, ExprKind, Hop, Joint, MetricId, ParamId,
@@ -21,7 +21,7 @@ use crate::lang::item::trigger::{Condition, Hold, Trigger};
 use crate::lang::pack::{Pack, RuleRef};
 use crate::lang::print::{self, spoken};
 use crate::plan::{GroupUse, Moment, MomentId, Plan, cadence_moment, hold_moments, pace_moment};
-use crate::time::{Instant, age_words};
+use crate::time::{Instant, age_stays, age_words};
 use crate::value::{Number, Type, Value, counted, listed};
 
 /// A row in scope: its relation and the number of its key.
@@ -186,6 +186,7 @@ pub struct Judge<'a> {
     pub(super) lanes: RefCell<super::columns::Lanes>,
     param: &'a dyn Fn(ParamId) -> Value,
     trace: Option<&'a Trace>,
+    ahead: Option<&'a RefCell<Ahead>>,
     metrics: RefCell<HashMap<(MetricId, MomentId, u32), Reading>>,
     indexes: RefCell<Indexes>,
     fresh: RefCell<Staleness>,
@@ -209,6 +210,7 @@ impl<'a> Judge<'a> {
             param,
             lanes: RefCell::default(),
             trace: None,
+            ahead: None,
             metrics: RefCell::default(),
             indexes: RefCell::default(),
             fresh: RefCell::default(),
@@ -218,6 +220,17 @@ impl<'a> Judge<'a> {
     /// The same, writing down what it reaches.
     pub fn traced(self, trace: Option<&'a Trace>) -> Judge<'a> {
         Judge { trace, ..self }
+    }
+
+    /// The same, noting what lies ahead of the limits that it compares with.
+    pub fn looking_ahead(self, ahead: &'a RefCell<Ahead>) -> Judge<'a> {
+        Judge { ahead: Some(ahead), ..self }
+    }
+
+    fn note_ahead(&self, limit: impl FnOnce() -> Limit, now: Timestamp, what: Timestamp) {
+        if let Some(ahead) = self.ahead {
+            ahead.borrow_mut().note(limit(), now, what);
+        }
     }
 
     pub(super) fn is_traced(&self) -> bool {
@@ -257,8 +270,8 @@ impl<'a> Judge<'a> {
 
     /// Key numbers of a relation at a moment, in the order of their keys.
     pub fn keys(&self, relation: Relation, moment: MomentId) -> Result<Vec<u32>, Arc<Why>> {
-        let mut numbers: Vec<u32> = self.table(relation, moment)?.row_of.keys().collect();
-        numbers.sort_by_cached_key(|n| self.key(relation, *n));
+        let mut numbers = self.table(relation, moment)?.keys.clone();
+        numbers.dedup();
         Ok(numbers)
     }
 
@@ -664,7 +677,11 @@ impl<'a> Judge<'a> {
         match binding {
             Binding::Param(id) => Reading::known((self.param)(*id)),
             Binding::Now => match self.instant(moment) {
-                Ok(t) => Reading::known(Value::Moment(t.at)),
+                Ok(t) => {
+                    // What it is compared with is not known here: every moment may be the one.
+                    self.note_ahead(|| Limit::At(moment), t.at, t.at);
+                    Reading::known(Value::Moment(t.at))
+                }
                 Err(why) => Reading::unknown(why),
             },
             Binding::Column { depth, hops, column, .. } => {
@@ -878,7 +895,13 @@ impl<'a> Judge<'a> {
         };
         let Some(range) = window::range(&self.pack.settings.calendar, &w.kind, t, self.param) else { return Tri::No };
         match self.cell(row.relation, row.key, *column, moment).value {
-            Ok(Some(value)) => Tri::from_bool(self.begins(&value).is_some_and(|at| range.holds(at))),
+            Ok(Some(value)) => Tri::from_bool(self.begins(&value).is_some_and(|at| {
+                if let Some((from, _)) = range.from {
+                    self.note_ahead(|| Limit::From(moment, w.kind.clone()), from, at);
+                }
+                self.note_ahead(|| Limit::To(moment, w.kind.clone()), range.to.0, at);
+                range.holds(at)
+            })),
             Ok(None) => Tri::No,
             Err(why) => Tri::Unknown(why),
         }
@@ -1222,8 +1245,14 @@ impl<'a> Judge<'a> {
         }
         let newest = self.newest(contract, hops, key, moment)?;
         let calendar = &self.pack.settings.calendar;
-        let cutoff =
-            |e: &Expr<Checked>| window::constant(e, self.param).map(|by| window::moved(calendar, t.at, &by, false));
+        let cutoff = |e: &Expr<Checked>| {
+            let by = window::constant(e, self.param)?;
+            let cutoff = window::moved(calendar, t.at, &by, false);
+            if let Some(newest) = newest {
+                self.note_ahead(|| Limit::Moved(moment, by, false), cutoff, newest);
+            }
+            Some(cutoff)
+        };
         let beyond = |e: &Expr<Checked>| match (cutoff(e), newest) {
             (Some(cutoff), Some(at)) => at < cutoff,
             (_, None) => true,
@@ -1238,12 +1267,19 @@ impl<'a> Judge<'a> {
         })
     }
 
+    /// An age in words, which are others a while later.
+    fn age_in_words(&self, of: Timestamp, now: Timestamp, moment: MomentId) -> String {
+        let seconds = (now.as_second() - of.as_second()).max(0);
+        let next = Timestamp::from_second(now.as_second() + age_stays(seconds)).unwrap_or(Timestamp::MAX);
+        self.note_ahead(|| Limit::At(moment), now, next);
+        age_words(seconds)
+    }
+
     fn age_text(&self, contract: ContractId, newest: Option<Timestamp>, moment: MomentId) -> String {
         let name = &self.pack.contract(contract).name;
         match (newest, self.instant(moment)) {
             (Some(at), Ok(t)) => {
-                let seconds = (t.at.as_second() - at.as_second()).max(0);
-                format!("the newest row of `{name}` is {} old", age_words(seconds))
+                format!("the newest row of `{name}` is {} old", self.age_in_words(at, t.at, moment))
             }
             _ => format!("there is no row of `{name}`"),
         }
@@ -1379,10 +1415,13 @@ impl<'a> Judge<'a> {
         let t = self.instant(moment).ok()?;
         let calendar = &self.pack.settings.calendar;
         let stale = self.pack.contract(contract).fresh.iter().filter_map(|f| f.stale.as_ref());
-        let cutoffs =
-            stale.filter_map(|e| window::constant(e, self.param)).map(|by| window::moved(calendar, t.at, &by, false));
+        let cutoffs = stale.filter_map(|e| window::constant(e, self.param)).map(|by| {
+            let cutoff = window::moved(calendar, t.at, &by, false);
+            self.note_ahead(|| Limit::Moved(moment, by, false), cutoff, row);
+            cutoff
+        });
         cutoffs.max().filter(|cutoff| row < *cutoff).map(|_| {
-            let age = age_words((t.at.as_second() - row.as_second()).max(0));
+            let age = self.age_in_words(row, t.at, moment);
             Why::of(
                 Reason::Stale,
                 contract,
@@ -1529,10 +1568,12 @@ impl<'a> Judge<'a> {
         Tri::from_bool(match &d.anchor {
             Anchor::Ago => {
                 let limit = window::moved(calendar, t, &span, false);
+                self.note_ahead(|| Limit::Moved(moment, span.clone(), false), limit, ends);
                 if d.more { ends < limit } else { ends > limit }
             }
             Anchor::FromNow => {
                 let limit = window::moved(calendar, t, &span, true);
+                self.note_ahead(|| Limit::Moved(moment, span.clone(), true), limit, begins);
                 if d.more { begins > limit } else { begins < limit }
             }
             Anchor::Before(e) => match anchor(e) {
@@ -1848,6 +1889,25 @@ impl<'a> Judge<'a> {
         }
     }
 
+    /// Whether a rule has a verdict for a key, as far as its keys can be read.
+    pub fn has_key(&self, rule: RuleRef, key: u32) -> bool {
+        let has = |grain: Relation, moment| self.table(grain, moment).map(|table| table.row_of.has(key));
+        match rule {
+            RuleRef::Contract(_) | RuleRef::Gate(_) => false,
+            RuleRef::Threshold(i) => {
+                let threshold = self.pack.threshold(ThresholdId(i));
+                let moment = self.at(&cadence_moment(threshold.cadence));
+                let grain = self.pack.metric(threshold.metric).grain;
+                grain.is_some_and(|g| has(g, moment).or_else(|_| has(g, MomentId::NOW)).unwrap_or(false))
+            }
+            RuleRef::Trigger(_) | RuleRef::Rollback(_) => self.pack.core(rule).is_some_and(|trigger| {
+                trigger
+                    .grain
+                    .is_some_and(|g| has(g, MomentId::NOW).unwrap_or(false) && self.was_there(trigger, Some(key)))
+            }),
+        }
+    }
+
     /// The verdict of a rule for one of its keys, with all its words.
     pub fn verdict(&self, rule: RuleRef, key: Option<u32>) -> Verdict {
         // Where its keys cannot be read, a rule has one verdict that says so.
@@ -1964,8 +2024,10 @@ impl<'a> Judge<'a> {
         }
         if let (Some(settled), Some(_)) = (&threshold.settled, &verdict.period)
             && let Some(by) = window::constant(settled, self.param)
-            && window::moved(calendar, self.as_of(moment), &by, true) > self.as_of(MomentId::NOW)
+            && let settled = window::moved(calendar, self.as_of(moment), &by, true)
+            && settled > self.as_of(MomentId::NOW)
         {
+            self.note_ahead(|| Limit::At(MomentId::NOW), self.as_of(MomentId::NOW), settled);
             verdict.reason.push_str("; provisional, late rows may still arrive");
         }
         verdict

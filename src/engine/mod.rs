@@ -4,6 +4,7 @@ pub mod carry;
 pub(crate) mod columns;
 pub mod course;
 pub mod decide;
+pub mod depend;
 pub mod edits;
 pub mod inputs;
 pub mod judge;

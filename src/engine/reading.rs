@@ -188,6 +188,87 @@ pub struct Table {
     pub bad: HashMap<u32, Arc<Why>>,
 }
 
+impl Table {
+    /// Puts the rows into the order of their keys. That order is the same on every backend and after every write, and
+    /// with it the row that is named first of several.
+    pub fn sort(&mut self, keys: &Keys) {
+        let key = |number: &u32| keys.get(*number);
+        if !self.keys.is_sorted_by_key(key) {
+            let mut order: Vec<usize> = (0..self.keys.len()).collect();
+            order.sort_by(|a, b| key(&self.keys[*a]).cmp(&key(&self.keys[*b])));
+            self.keys = order.iter().map(|i| self.keys[*i]).collect();
+            for cells in self.columns.values_mut() {
+                *cells = order.iter().map(|i| cells[*i].clone()).collect();
+            }
+            if !self.shared.is_empty() {
+                self.shared = order.iter().map(|i| self.shared[*i].clone()).collect();
+            }
+        }
+        self.number_from(0);
+    }
+
+    fn number_from(&mut self, row: usize) {
+        for (i, number) in self.keys.iter().enumerate().skip(row) {
+            self.row_of.insert(*number, i as u32);
+        }
+    }
+
+    /// The rows of one key alone.
+    pub fn only(&self, number: u32) -> Table {
+        let rows: Vec<usize> = (0..self.keys.len()).filter(|i| self.keys[*i] == number).collect();
+        let pick = |cells: &Vec<Cell>| rows.iter().map(|i| cells[*i].clone()).collect();
+        Table {
+            keys: vec![number; rows.len()],
+            columns: self.columns.iter().map(|(column, cells)| (*column, pick(cells))).collect(),
+            shared: rows.iter().filter_map(|i| self.shared.get(*i).cloned()).collect(),
+            ..Table::default()
+        }
+    }
+
+    /// Where the rows of a key stand, or would.
+    fn place(&self, number: u32, keys: &Keys) -> std::ops::Range<usize> {
+        let key = keys.get(number);
+        let start = self.keys.partition_point(|n| keys.get(*n) < key);
+        let end = start + self.keys[start..].iter().take_while(|n| **n == number).count();
+        start..end
+    }
+
+    /// Puts what was read of one key in the place of what was known of it. True: something is other than before.
+    pub fn renew(&mut self, number: u32, read: Table, keys: &Keys) -> bool {
+        let place = self.place(number, keys);
+        let bad = read.bad.get(&number);
+        let same = self.bad.get(&number) == bad
+            && place.len() == read.keys.len()
+            && self
+                .columns
+                .iter()
+                .all(|(column, cells)| read.columns.get(column).is_some_and(|c| c[..] == cells[place.clone()]))
+            && (self.shared.is_empty() && read.shared.is_empty()
+                || self.shared.get(place.clone()) == Some(&read.shared[..]));
+        if same {
+            return false;
+        }
+        match bad {
+            Some(why) => self.bad.insert(number, why.clone()),
+            None => self.bad.remove(&number),
+        };
+        let (before, after, start) = (place.len(), read.keys.len(), place.start);
+        let paired = !self.shared.is_empty() || !read.shared.is_empty();
+        self.keys.splice(place.clone(), read.keys);
+        for (column, cells) in &mut self.columns {
+            cells.splice(place.clone(), read.columns.get(column).cloned().unwrap_or_default());
+        }
+        if paired {
+            self.shared.splice(place, read.shared);
+        }
+        if before != after {
+            self.row_of.remove(number);
+            self.number_from(start);
+        }
+        true
+    }
+}
+
 /// A number for each of some keys, by the key's number.
 #[derive(Debug, Clone, Default)]
 pub struct Numbered {
@@ -214,6 +295,13 @@ impl Numbered {
             self.places.resize(place + 1, Numbered::NONE);
         }
         self.places[place] = number;
+    }
+
+    /// Takes its number from a key.
+    pub fn remove(&mut self, key: u32) {
+        if let Some(place) = self.places.get_mut(key as usize) {
+            *place = Numbered::NONE;
+        }
     }
 
     /// The keys that have one, in the order of their numbers.
@@ -264,6 +352,11 @@ impl Keys {
             [part] => self.single.get(part).copied(),
             parts => self.numbers.get(parts).copied(),
         }
+    }
+
+    /// The key of a number, where it was given.
+    pub fn get(&self, number: u32) -> Option<&Key> {
+        self.list.get(number as usize)
     }
 
     /// The key of a number; empty for a number that was never given.
@@ -349,6 +442,11 @@ impl Measured {
         }
     }
 
+    /// One more than the greatest number of a key that it may hold.
+    pub fn span(&self) -> usize {
+        self.state.len()
+    }
+
     /// What was measured for a key; the measure of nothing where it was in no group.
     pub fn get(&self, key: u32) -> Raw {
         let place = key as usize;
@@ -413,6 +511,18 @@ impl Groups {
         if let Some(measured) = self.measures.get_mut(measure) {
             measured.set(key, raw);
         }
+    }
+
+    /// Puts what was read of one key in the place of what was known of it. True: something is other than before.
+    pub fn renew(&mut self, key: u32, read: Vec<Raw>) -> bool {
+        let mut other = false;
+        for (measured, raw) in self.measures.iter_mut().zip(read) {
+            if measured.get(key) != raw {
+                measured.set(key, raw);
+                other = true;
+            }
+        }
+        other
     }
 
     /// A measure of a key.

@@ -1,9 +1,13 @@
 //! Windows and moments as instants: the definitions of time that reading and judging share.
 
+use std::sync::Arc;
+
 use jiff::Timestamp;
 
+use super::reading::{Reason, Why};
 use crate::lang::expr::{Checked, Expr, ParamId, WindowKind};
 use crate::lang::item::metric::{Literal0, Then};
+use crate::plan::{Moment, MomentId};
 use crate::time::{Calendar, Instant, Period, Range};
 use crate::value::Value;
 
@@ -77,10 +81,150 @@ pub fn then(calendar: &Calendar, from: Instant, then: &Then) -> Option<Instant> 
     })
 }
 
+/// Each moment of a plan as an instant, seen from the instant of a tick; why there is none where there is none.
+pub fn instants(
+    calendar: &Calendar,
+    moments: &[Moment],
+    baseline: Option<Timestamp>,
+    as_of: Timestamp,
+) -> Vec<Option<Result<Instant, Arc<Why>>>> {
+    let mut instants: Vec<Option<Result<Instant, Arc<Why>>>> = Vec::with_capacity(moments.len());
+    for moment in moments {
+        let of = |id: &MomentId| instants.get(id.0 as usize).cloned().flatten();
+        let instant = match moment {
+            Moment::Now => Some(Ok(Instant::now(as_of))),
+            Moment::Closed(from, period, back) => of(from).map(|t| t.map(|t| calendar.closed(*period, t, *back))),
+            Moment::Then(from, before) => of(from).map(|t| {
+                t.and_then(|t| match then(calendar, t, before) {
+                    Some(instant) => Ok(instant),
+                    None => at_baseline(calendar, baseline, t),
+                })
+            }),
+        };
+        instants.push(instant);
+    }
+    instants
+}
+
+/// The instant of the baseline, as far as it lies before the one it is compared with.
+fn at_baseline(calendar: &Calendar, baseline: Option<Timestamp>, from: Instant) -> Result<Instant, Arc<Why>> {
+    let Some(taken_at) = baseline else {
+        return Err(Why::new(Reason::NoBaseline, "no baseline has been taken"));
+    };
+    if taken_at > from.at {
+        let (taken, at) = (calendar.show(taken_at), calendar.show(from.at));
+        return Err(Why::new(Reason::NoBaseline, format!("the baseline was taken on {taken}, after {at}")));
+    }
+    Ok(Instant::now(taken_at))
+}
+
+/// A limit that moves on as time passes, and which something may therefore come to lie behind.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Limit {
+    /// A moment of the plan.
+    At(MomentId),
+    /// A moment of the plan moved by a length of time, forward or back.
+    Moved(MomentId, Value, bool),
+    /// The beginning of a window.
+    From(MomentId, WindowKind<Checked>),
+    /// The end of a window.
+    To(MomentId, WindowKind<Checked>),
+}
+
+impl Limit {
+    /// Where the limit lies while the moments of the plan are these instants.
+    pub fn at(
+        &self,
+        calendar: &Calendar,
+        instants: &[Option<Result<Instant, Arc<Why>>>],
+        param: &dyn Fn(ParamId) -> Value,
+    ) -> Option<Timestamp> {
+        let instant = |id: &MomentId| instants.get(id.0 as usize)?.as_ref()?.as_ref().ok().copied();
+        match self {
+            Limit::At(id) => instant(id).map(|t| t.at),
+            Limit::Moved(id, by, forward) => instant(id).map(|t| moved(calendar, t.at, by, *forward)),
+            Limit::From(id, kind) => range(calendar, kind, instant(id)?, param)?.from.map(|(at, _)| at),
+            Limit::To(id, kind) => range(calendar, kind, instant(id)?, param).map(|r| r.to.0),
+        }
+    }
+}
+
+/// What lies ahead of limits that move: of each limit the nearest, and when the limit reaches it.
+#[derive(Debug, Clone, Default)]
+pub struct Ahead {
+    nearest: Vec<(Limit, Timestamp, Option<Timestamp>)>,
+}
+
+impl Ahead {
+    /// Notes something that was compared with a limit. What already lies behind it stays there.
+    pub fn note(&mut self, limit: Limit, now: Timestamp, what: Timestamp) {
+        if what < now {
+            return;
+        }
+        match self.nearest.iter_mut().find(|(l, ..)| *l == limit) {
+            Some((_, nearest, _)) if *nearest <= what => {}
+            Some((_, nearest, until)) => (*nearest, *until) = (what, None),
+            None => self.nearest.push((limit, what, None)),
+        }
+    }
+
+    /// The first moment after `as_of` at which a limit reaches what lies ahead of it.
+    pub fn until(
+        &mut self,
+        calendar: &Calendar,
+        moments: &[Moment],
+        baseline: Option<Timestamp>,
+        as_of: Timestamp,
+        param: &dyn Fn(ParamId) -> Value,
+    ) -> Timestamp {
+        let mut first = Timestamp::MAX;
+        for (limit, what, until) in &mut self.nearest {
+            let reached = |at: Timestamp| {
+                let instants = instants(calendar, moments, baseline, at);
+                limit.at(calendar, &instants, param).is_none_or(|l| l >= *what)
+            };
+            first = first.min(*until.get_or_insert_with(|| first_after(as_of, &reached)));
+        }
+        first
+    }
+}
+
+/// The first moment after another at which something is so that then stays so, to the nanosecond; the end of time for
+/// what does not come within a thousand years.
+pub fn first_after(after: Timestamp, holds: &dyn Fn(Timestamp) -> bool) -> Timestamp {
+    let nanos = |n: i128| Timestamp::from_nanosecond(n).unwrap_or(Timestamp::MAX);
+    let start = after.as_nanosecond();
+    let mut step: i128 = 1;
+    // Far ahead in growing steps, then back by halves.
+    let longest = 1_000 * 366 * 86_400 * 1_000_000_000_i128;
+    while !holds(nanos(start + step)) {
+        step *= 16;
+        if step > longest {
+            return Timestamp::MAX;
+        }
+    }
+    let (mut low, mut high) = (start + step / 16, start + step);
+    while high - low > 1 {
+        let middle = low + (high - low) / 2;
+        if holds(nanos(middle)) { high = middle } else { low = middle }
+    }
+    nanos(high)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::time::Period;
+
+    #[test]
+    fn the_first_moment_is_found_to_the_nanosecond() {
+        let at = |n: i128| Timestamp::from_nanosecond(n).expect("a moment");
+        for far in [1, 2, 15, 16, 17, 86_400_000_000_000, 86_400_000_000_001] {
+            assert_eq!(first_after(at(5), &|t| t >= at(5 + far)), at(5 + far), "{far}");
+        }
+        assert_eq!(first_after(at(5), &|_| true), at(6));
+        assert_eq!(first_after(at(5), &|_| false), Timestamp::MAX);
+    }
 
     #[test]
     fn closed_months_at_a_month_end_include_it() {

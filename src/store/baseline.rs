@@ -211,6 +211,15 @@ pub fn entered(store: &Store) -> Result<HashMap<String, Timestamp>, StoreError> 
     Ok(stages)
 }
 
+/// The number of the newest baseline.
+pub fn latest_id(store: &Store) -> Result<Option<i64>, StoreError> {
+    if !store.has_table("bylaws_baselines")? {
+        return Ok(None);
+    }
+    let query = store.conn.prepare_cached("SELECT max(id) FROM bylaws_baselines");
+    query.and_then(|mut q| q.query_row([], |row| row.get(0))).map_err(fault(&store.name))
+}
+
 /// The rows of a contract in a baseline, in the order of their keys.
 pub fn rows(store: &Store, id: i64, contract: &Contract) -> Result<Vec<BaselineRow>, StoreError> {
     if !store.has_table("bylaws_baseline_rows")? {

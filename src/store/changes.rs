@@ -3,6 +3,7 @@
 //! Triggers of the database keep it, so that it knows the writes of every program. It costs each of those programs
 //! a second row a write, which is why it is installed only when somebody asks for it.
 
+use std::collections::{HashMap, HashSet};
 use std::fmt;
 
 use jiff::Timestamp;
@@ -13,6 +14,7 @@ use super::{
     Store, TableShape, literal, moment, no_such_table, quoted, read_moment, shape_of, stored_columns, stored_key,
 };
 use crate::lang::item::contract::Contract;
+use crate::sql::Arg;
 
 /// What the log calls itself for a table that is written in another case elsewhere.
 fn log_name(table: &str) -> String {
@@ -288,6 +290,120 @@ pub fn log_head(store: &Store) -> Result<i64, StoreError> {
         Err(error) if no_such_table(&error) => Ok(0),
         head => head.map_err(fault(&store.name)),
     }
+}
+
+/// A row that was written to, and what it was before.
+#[derive(Debug, Clone)]
+pub struct Change {
+    /// Its table, as the log calls it.
+    pub table: String,
+    /// Its key.
+    pub key: Vec<Arg>,
+    /// When.
+    pub at: Timestamp,
+    /// Its columns before the first of the writes, by their stored names; nothing for a row that was not there.
+    pub before: Option<HashMap<String, Option<Arg>>>,
+}
+
+/// The number of the last change and the rows that were written to after another one, each once; nothing when they are
+/// more than so many, or when one cannot be named by its key.
+pub fn after(store: &Store, seq: i64, at_most: usize) -> Result<Option<(i64, Vec<Change>)>, StoreError> {
+    let sql = format!("SELECT {LOGGED} FROM bylaws_changes WHERE seq > ?1 ORDER BY seq LIMIT ?2");
+    let limit = i64::try_from(at_most).unwrap_or(i64::MAX).saturating_add(1);
+    let Some(written) = logged(store, &sql, params![seq, limit])? else { return Ok(None) };
+    if written.len() > at_most {
+        return Ok(None);
+    }
+    let head = written.last().map_or(seq, |(seq, _)| *seq);
+    let mut seen: HashSet<(String, String)> = HashSet::new();
+    let first = |change: &Change| {
+        let key: Vec<String> = change.key.iter().map(Arg::show).collect();
+        seen.insert((change.table.clone(), key.join(",")))
+    };
+    Ok(Some((head, written.into_iter().map(|(_, change)| change).filter(first).collect())))
+}
+
+/// What the rows of a table that were written to between two moments have been from the first of them on, row by row as
+/// often as they were written to; nothing when it is more than so much, or when a row cannot be named by its key.
+pub fn between(
+    store: &Store,
+    table: &str,
+    from: Timestamp,
+    to: Timestamp,
+    at_most: usize,
+) -> Result<Option<Vec<Change>>, StoreError> {
+    let sql = format!(
+        "SELECT {LOGGED} FROM bylaws_changes WHERE table_name = ?1 AND at >= ?2 AND row_key IN \
+         (SELECT row_key FROM bylaws_changes WHERE table_name = ?1 AND at >= ?2 AND at <= ?3) LIMIT ?4"
+    );
+    let limit = i64::try_from(at_most).unwrap_or(i64::MAX).saturating_add(1);
+    let args = params![log_name(table), moment(from), moment(to), limit];
+    let written = logged(store, &sql, args)?.filter(|written| written.len() <= at_most);
+    Ok(written.map(|written| written.into_iter().map(|(_, change)| change).collect()))
+}
+
+/// The columns of the log that [`logged`] reads.
+const LOGGED: &str = "seq, table_name, row_key, op, before, at";
+
+fn logged(store: &Store, sql: &str, args: &[&dyn rusqlite::ToSql]) -> Result<Option<Vec<(i64, Change)>>, StoreError> {
+    let mut query = match store.conn.prepare_cached(sql) {
+        Err(error) if no_such_table(&error) => return Ok(None),
+        query => query.map_err(fault(&store.name))?,
+    };
+    let mut rows = query.query(args).map_err(fault(&store.name))?;
+    let mut changes = Vec::new();
+    while let Some(row) = rows.next().map_err(fault(&store.name))? {
+        let read = || Ok((row.get(0)?, row.get(1)?, row.get(2)?, row.get(3)?, row.get(4)?, row.get(5)?));
+        let (seq, table, key, op, before, at): (i64, String, String, String, Option<String>, String) =
+            read().map_err(fault(&store.name))?;
+        let Some(key) = key_of(&key) else { return Ok(None) };
+        let before = match (op.as_str(), before) {
+            ("insert", _) | (_, None) => None,
+            (_, Some(before)) => {
+                let Ok(serde_json::Value::Object(before)) = serde_json::from_str(&before) else { return Ok(None) };
+                let values = before.iter().map(|(name, value)| Some((name.to_lowercase(), stored(value)?)));
+                let Some(values) = values.collect() else { return Ok(None) };
+                Some(values)
+            }
+        };
+        changes.push((seq, Change { table, key, at: read_moment(&store.name, &at)?, before }));
+    }
+    Ok(Some(changes))
+}
+
+/// A key of the log as values; nothing where it holds none, or bytes, of which the log has only a picture.
+fn key_of(text: &str) -> Option<Vec<Arg>> {
+    let parts: Vec<serde_json::Value> = serde_json::from_str(text).ok()?;
+    parts.iter().map(|part| stored(part).flatten()).collect()
+}
+
+fn stored(value: &serde_json::Value) -> Option<Option<Arg>> {
+    Some(match value {
+        serde_json::Value::Null => None,
+        serde_json::Value::String(text) if text.starts_with("x'") => return None,
+        serde_json::Value::String(text) => Some(Arg::Text(text.clone())),
+        serde_json::Value::Number(n) => match n.as_i64() {
+            Some(n) => Some(Arg::Int(n)),
+            None => Some(Arg::Real(n.as_f64()?)),
+        },
+        _ => return None,
+    })
+}
+
+/// The moment of the first write to a table after another moment, where the log knows one.
+pub fn next_write(store: &Store, table: &str, after: Timestamp) -> Result<Option<Timestamp>, StoreError> {
+    let query = store.conn.prepare_cached("SELECT min(at) FROM bylaws_changes WHERE table_name = ?1 AND at > ?2");
+    let found = query.and_then(|mut q| q.query_row(params![log_name(table), moment(after)], |row| row.get(0)));
+    let found: Option<String> = match found {
+        Err(error) if no_such_table(&error) => None,
+        found => found.map_err(fault(&store.name))?,
+    };
+    found.map(|at| super::read_moment(&store.name, &at)).transpose()
+}
+
+/// What the schema is at: the same as long as no table, index or trigger has come, gone or changed.
+pub fn schema(store: &Store) -> Result<i64, StoreError> {
+    store.conn.query_row("PRAGMA schema_version", [], |row| row.get(0)).map_err(fault(&store.name))
 }
 
 /// Since when the log of a table is complete; `None` where it does not run or cannot be read.

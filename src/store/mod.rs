@@ -56,6 +56,13 @@ pub struct Version {
     own: u64,
 }
 
+impl Version {
+    /// The same as far as others wrote, and as another one as far as this connection did: for who knows what it wrote.
+    pub fn with_own_of(self, later: Version) -> Version {
+        Version { own: later.own, ..self }
+    }
+}
+
 impl Store {
     /// Opens a database by its path or by `sqlite:PATH`; `:memory:` is one that lives as long as the store.
     pub fn open(place: impl AsRef<OsStr>, access: Access) -> Result<Store, StoreError> {

@@ -1,6 +1,6 @@
 //! Arrow 6, SQL to readings. What cannot be read is a reading too: one that says why.
 
-use std::collections::{BTreeSet, HashMap, HashSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::sync::Arc;
 
 use jiff::Timestamp;
@@ -16,8 +16,8 @@ use crate::engine::window;
 use crate::lang::expr::{ContractId, PairsId, ParamId, Relation};
 use crate::lang::item::contract::{Column, Contract, Encoding, OnViolation, Optional};
 use crate::lang::pack::Pack;
-use crate::plan::{GroupId, GroupScan, Moment, MomentId, Plan, What};
-use crate::sql::{Arg, Query, Source, Sql, unindexed};
+use crate::plan::{GroupId, GroupScan, MomentId, Plan, What};
+use crate::sql::{Arg, Query, Source, Sql, quote, unindexed};
 use crate::time::Instant;
 use crate::value::{Number, Type, Value};
 
@@ -134,8 +134,6 @@ fn examine_one(
         }
         return state;
     }
-    let live = |_: ContractId| Source::Live;
-    let sql = Sql { pack, param, at: Instant::now(clock), source: &live, exact: false, indexed: &unindexed };
     // References to tables that are not there cannot be followed; that is said where it is needed.
     for column in &contract.columns {
         if let Some(target) = column.refers.map(|t| pack.contract(t))
@@ -151,60 +149,96 @@ fn examine_one(
             return state;
         }
     }
-    let (query, marks) = sql.violations(id, clock);
-    let empty = HashSet::new();
-    let silent = unlisted.get(&id).unwrap_or(&empty);
-    let result = each(store, &query, |row| {
-        let key: Key = contract.key.iter().map(|k| text_of(row.get_ref_unwrap(*k as usize))).collect();
-        let mut found: Vec<(u32, String, bool)> = Vec::new();
-        for (i, column) in contract.columns.iter().enumerate() {
-            let raw = row.get_ref_unwrap(i);
-            let index = i as u32;
-            let text = match decode(raw, column) {
-                Err(text) => Some(text),
-                Ok(None) if matches!(column.optional, Optional::Required) && !silent.contains(&index) => {
-                    Some("is missing".to_owned())
-                }
-                Ok(None) => None,
-                Ok(Some(value)) => beyond(&value, column, pack, clock, param),
-            };
-            found.extend(text.map(|t| (index, t, false)));
-        }
-        for (i, mark) in marks.iter().enumerate() {
-            let set = matches!(row.get_ref_unwrap(contract.columns.len() + i), ValueRef::Integer(1));
-            if set && !silent.contains(&mark.column) {
-                let column = &contract.columns[mark.column as usize];
-                let text = if mark.orphan {
-                    let target = column.refers.map_or("", |t| pack.contract(t).row_word());
-                    format!("is {}, and there is no such {target}", text_of(row.get_ref_unwrap(mark.column as usize)))
-                } else {
-                    "is missing, and this row must have it".into()
-                };
-                found.push((mark.column, text, mark.orphan));
-            }
-        }
-        for (column, text, orphan) in found {
-            state.count += 1;
-            if state.violations.len() < KEPT_VIOLATIONS {
-                state.violations.push(Violation { key: key.clone(), column: Some(column), text, orphan });
-            }
-        }
-    });
-    if let Err(error) = result {
-        state.unreadable = Some(cannot(id, format!("the table `{}` cannot be read: {error}", contract.table)));
-        return state;
+    let examination = Examination { store, pack, id, clock, param, unlisted };
+    match examination.violations(None) {
+        Ok((violations, count)) => ContractState { violations, count, ..state },
+        Err(why) => ContractState { unreadable: Some(why), ..state },
     }
-    if let Some(query) = sql.duplicates(id) {
+}
+
+/// Rows of one contract held against what it says.
+struct Examination<'a> {
+    store: &'a Store,
+    pack: &'a Pack,
+    id: ContractId,
+    clock: Timestamp,
+    param: &'a dyn Fn(ParamId) -> Value,
+    unlisted: &'a Unlisted,
+}
+
+impl Examination<'_> {
+    /// What is wrong with the rows, or with those of one key, in the order of the keys; and how much it is.
+    fn violations(&self, only: Option<(&[Arg], bool)>) -> Result<(Vec<Violation>, u64), Arc<Why>> {
+        let Examination { store, pack, id, clock, param, unlisted } = *self;
+        let contract = pack.contract(id);
+        let live = |_: ContractId| Source::Live;
+        let sql = Sql {
+            pack,
+            param,
+            at: Instant::now(clock),
+            source: &live,
+            exact: false,
+            indexed: &unindexed,
+            only: only.map(|(key, _)| key),
+            row: None,
+        };
+        let (mut violations, mut count) = (Vec::new(), 0);
+        let (query, marks) = sql.violations(id, clock);
+        let empty = HashSet::new();
+        let silent = unlisted.get(&id).unwrap_or(&empty);
         let result = each(store, &query, |row| {
-            let key: Key = (0..contract.key.len()).map(|i| text_of(row.get_ref_unwrap(i))).collect();
-            state.count += 1;
-            state.violations.push(Violation { key, column: None, text: "stands more than once".into(), orphan: false });
+            let key: Key = contract.key.iter().map(|k| text_of(row.get_ref_unwrap(*k as usize))).collect();
+            let mut found: Vec<(u32, String, bool)> = Vec::new();
+            for (i, column) in contract.columns.iter().enumerate() {
+                let raw = row.get_ref_unwrap(i);
+                let index = i as u32;
+                let text = match decode(raw, column) {
+                    Err(text) => Some(text),
+                    Ok(None) if matches!(column.optional, Optional::Required) && !silent.contains(&index) => {
+                        Some("is missing".to_owned())
+                    }
+                    Ok(None) => None,
+                    Ok(Some(value)) => beyond(&value, column, pack, clock, param),
+                };
+                found.extend(text.map(|t| (index, t, false)));
+            }
+            for (i, mark) in marks.iter().enumerate() {
+                let set = matches!(row.get_ref_unwrap(contract.columns.len() + i), ValueRef::Integer(1));
+                if set && !silent.contains(&mark.column) {
+                    let column = &contract.columns[mark.column as usize];
+                    let text = if mark.orphan {
+                        let target = column.refers.map_or("", |t| pack.contract(t).row_word());
+                        format!(
+                            "is {}, and there is no such {target}",
+                            text_of(row.get_ref_unwrap(mark.column as usize))
+                        )
+                    } else {
+                        "is missing, and this row must have it".into()
+                    };
+                    found.push((mark.column, text, mark.orphan));
+                }
+            }
+            for (column, text, orphan) in found {
+                count += 1;
+                if violations.len() < KEPT_VIOLATIONS {
+                    violations.push(Violation { key: key.clone(), column: Some(column), text, orphan });
+                }
+            }
         });
-        if let Err(error) = result {
-            state.unreadable = Some(cannot(id, format!("the table `{}` cannot be read: {error}", contract.table)));
+        let unreadable = |error| cannot(id, format!("the table `{}` cannot be read: {error}", contract.table));
+        result.map_err(unreadable)?;
+        let distinct = only.is_some_and(|(_, distinct)| distinct);
+        if let Some(query) = sql.duplicates(id).filter(|_| !distinct) {
+            let result = each(store, &query, |row| {
+                let key: Key = (0..contract.key.len()).map(|i| text_of(row.get_ref_unwrap(i))).collect();
+                count += 1;
+                violations.push(Violation { key, column: None, text: "stands more than once".into(), orphan: false });
+            });
+            result.map_err(unreadable)?;
         }
+        violations.sort_by(|a, b| a.key.cmp(&b.key));
+        Ok((violations, count))
     }
-    state
 }
 
 /// What of a contract the database lacks: `Some(None)` the table, `Some(Some(column))` a column.
@@ -360,7 +394,7 @@ fn parse_date(text: &str) -> Option<jiff::civil::Date> {
 }
 
 /// Moments are ISO 8601 with `T` or a blank; without a zone they are UTC.
-pub(super) fn parse_moment(text: &str) -> Option<Timestamp> {
+pub fn parse_moment(text: &str) -> Option<Timestamp> {
     if let Ok(at) = text.parse::<Timestamp>() {
         return Some(at);
     }
@@ -385,6 +419,17 @@ fn each(store: &Store, query: &Query, mut row: impl FnMut(&rusqlite::Row<'_>)) -
     Ok(())
 }
 
+/// What of a scan is read.
+#[derive(Clone, Copy)]
+enum Part<'a> {
+    /// All of it.
+    All,
+    /// The group of this key.
+    Key(&'a [Arg]),
+    /// What this row alone would make of it.
+    Row(&'a [Option<Arg>]),
+}
+
 struct Reader<'a> {
     store: &'a Store,
     request: &'a Request<'a>,
@@ -397,17 +442,19 @@ pub fn read(store: &Store, request: &Request<'_>) -> Readings {
     reader.readings.contracts = request.contracts.clone();
     reader.readings.baseline = request.baseline.clone();
     reader.readings.entered = request.entered.clone();
-    reader.instants();
+    let taken_at = request.baseline.as_ref().map(|b| b.taken_at);
+    let calendar = &request.pack.settings.calendar;
+    reader.readings.instants = window::instants(calendar, &request.plan.moments, taken_at, request.as_of);
     for ((relation, moment), columns) in &request.plan.tables {
         if let Relation::Contract(id) = relation {
             let columns: Vec<u32> = columns.iter().copied().collect();
-            let table = reader.table(*id, *moment, &columns);
+            let table = reader.table(*id, *moment, &columns, None);
             reader.readings.tables.insert((*relation, *moment), table);
         }
     }
     for (relation, moment) in request.plan.tables.keys() {
         if let Relation::Pairs(id) = relation {
-            let table = reader.pairs(*id, *moment);
+            let table = reader.pairs(*id, *moment, None);
             reader.readings.tables.insert((*relation, *moment), table);
         }
     }
@@ -418,38 +465,204 @@ pub fn read(store: &Store, request: &Request<'_>) -> Readings {
     reader.readings
 }
 
-impl Reader<'_> {
-    fn instants(&mut self) {
-        let calendar = &self.request.pack.settings.calendar;
-        for moment in &self.request.plan.moments {
-            let of = |id: &MomentId| self.readings.instants.get(id.0 as usize).cloned().flatten();
-            let instant = match moment {
-                Moment::Now => Some(Ok(Instant::now(self.request.as_of))),
-                Moment::Closed(from, period, back) => of(from).map(|t| t.map(|t| calendar.closed(*period, t, *back))),
-                Moment::Then(from, then) => of(from).map(|t| {
-                    t.and_then(|t| match window::then(calendar, t, then) {
-                        Some(instant) => Ok(instant),
-                        None => self.at_baseline(t),
-                    })
-                }),
-            };
-            self.readings.instants.push(instant);
+/// Readings that are renewed in part.
+pub struct Renewal<'a> {
+    reader: Reader<'a>,
+}
+
+/// What a row makes of the groups of a scan, by the number of the key and the place of the measure.
+pub type Contribution = BTreeMap<(u32, usize), Raw>;
+
+/// The values of a row's columns in their order.
+pub type Image = Vec<Option<Arg>>;
+
+impl<'a> Renewal<'a> {
+    /// Takes readings to renew them.
+    pub fn of(store: &'a Store, request: &'a Request<'a>, readings: Readings) -> Renewal<'a> {
+        Renewal { reader: Reader { store, request, readings } }
+    }
+
+    /// The readings as they are by now.
+    pub fn readings(&self) -> &Readings {
+        &self.reader.readings
+    }
+
+    /// The same, to be changed.
+    pub fn readings_mut(&mut self) -> &mut Readings {
+        &mut self.reader.readings
+    }
+
+    /// Hands the readings back.
+    pub fn done(self) -> Readings {
+        self.reader.readings
+    }
+
+    /// The rows of a contract that have a key, at any time: one, or none, or several where nobody keeps keys apart.
+    pub fn images(&self, id: ContractId, key: &[Arg]) -> Result<Vec<Image>, String> {
+        self.select(id, &key_test(self.reader.request.pack.contract(id)), key, usize::MAX)
+    }
+
+    /// So many at most of the rows of a contract for which a test holds; its parameters are `?1` and so on.
+    pub fn select(&self, id: ContractId, test: &str, args: &[Arg], at_most: usize) -> Result<Vec<Image>, String> {
+        let contract = self.reader.request.pack.contract(id);
+        let columns: Vec<String> = contract
+            .columns
+            .iter()
+            .map(|c| if matches!(c.ty, Type::List(_)) { "NULL".into() } else { quote(&c.stored) })
+            .collect();
+        let limit = if at_most == usize::MAX { String::new() } else { format!(" LIMIT {at_most}") };
+        let sql = format!("SELECT {} FROM {} WHERE {test}{limit}", columns.join(", "), quote(&contract.table));
+        let mut images = Vec::new();
+        each(self.reader.store, &Query { sql, args: args.to_vec() }, |row| {
+            images.push((0..columns.len()).map(|i| arg_of(row.get_ref_unwrap(i))).collect());
+        })?;
+        Ok(images)
+    }
+
+    /// The least date of a column beyond a limit, as text.
+    pub fn least(&self, query: &Query) -> Result<Option<Timestamp>, String> {
+        let mut least = None;
+        each(self.reader.store, query, |row| least = row_date(row.get_ref_unwrap(0), self.reader.request.pack))?;
+        Ok(least)
+    }
+
+    /// Holds the rows of a key against their contract anew. True: what is wrong with them is another thing than before.
+    /// `distinct`: the database itself sees to it that the key stands once.
+    pub fn examine(&mut self, id: ContractId, key: &[Arg], clock: Timestamp, distinct: bool) -> Result<bool, Arc<Why>> {
+        let Request { pack, param, unlisted, .. } = *self.reader.request;
+        let examination = Examination { store: self.reader.store, pack, id, clock, param, unlisted };
+        let (now, _) = examination.violations(Some((key, distinct)))?;
+        let texts: Key = key.iter().map(arg_text).collect();
+        let state = &mut self.reader.readings.contracts[id.index()];
+        let place = state.violations.partition_point(|v| v.key < texts);
+        let known = state.violations[place..].iter().take_while(|v| v.key == texts).count();
+        if state.violations[place..place + known] == now[..] {
+            return Ok(false);
+        }
+        state.count = (state.count + now.len() as u64).saturating_sub(known as u64);
+        state.violations.splice(place..place + known, now);
+        Ok(true)
+    }
+
+    /// The number of a key of a contract.
+    pub fn number(&mut self, relation: Relation, key: &[Arg]) -> u32 {
+        let key: Key = key.iter().map(arg_text).collect();
+        self.reader.readings.keys.entry(relation).or_default().number(key)
+    }
+
+    /// Reads the rows of a key anew. True: they are others than before.
+    pub fn row(&mut self, id: ContractId, moment: MomentId, key: &[Arg], number: u32) -> Result<bool, Arc<Why>> {
+        let slot = (Relation::Contract(id), moment);
+        let Some(columns) = self.reader.request.plan.tables.get(&slot) else { return Ok(false) };
+        let columns: Vec<u32> = columns.iter().copied().collect();
+        let read = self.reader.table(id, moment, &columns, Some(key))?;
+        Ok(self.renew_table(slot, number, read))
+    }
+
+    fn renew_table(&mut self, slot: (Relation, MomentId), number: u32, read: Table) -> bool {
+        let Readings { tables, keys, .. } = &mut self.reader.readings;
+        match (tables.get_mut(&slot), keys.get(&slot.0)) {
+            (Some(Ok(table)), Some(keys)) => table.renew(number, read, keys),
+            _ => false,
         }
     }
 
-    /// The instant of the baseline, as far as it lies before the one it is compared with.
-    fn at_baseline(&self, from: Instant) -> Result<Instant, Arc<Why>> {
-        let Some(baseline) = &self.request.baseline else {
-            return Err(Why::new(Reason::NoBaseline, "no baseline has been taken"));
+    /// Reads the pairs of one owner anew, or all of them; the numbers of those that are others than before.
+    pub fn pairs(&mut self, id: PairsId, moment: MomentId, owner: Option<&Arg>) -> Result<Vec<u32>, Arc<Why>> {
+        let slot = (Relation::Pairs(id), moment);
+        let read = self.reader.pairs(id, moment, owner.map(std::slice::from_ref))?;
+        let whose = owner.map(arg_text);
+        let keys = self.reader.readings.keys.entry(slot.0).or_default();
+        let of_owner = |n: &u32| match (&whose, keys.get(*n)) {
+            (Some(whose), Some(key)) => key.iter().take(2).any(|part| part == whose),
+            (None, _) => true,
+            (_, None) => false,
         };
-        let calendar = &self.request.pack.settings.calendar;
-        if baseline.taken_at > from.at {
-            let (taken, at) = (calendar.show(baseline.taken_at), calendar.show(from.at));
-            return Err(Why::new(Reason::NoBaseline, format!("the baseline was taken on {taken}, after {at}")));
+        let Some(Ok(table)) = self.reader.readings.tables.get(&slot) else { return Ok(Vec::new()) };
+        let mut numbers: Vec<u32> = table.keys.iter().chain(&read.keys).copied().filter(of_owner).collect();
+        numbers.sort_unstable();
+        numbers.dedup();
+        if owner.is_none()
+            && let Some(Ok(table)) = self.reader.readings.tables.get_mut(&slot)
+        {
+            table.cut = read.cut;
         }
-        Ok(Instant::now(baseline.taken_at))
+        numbers.retain(|number| self.renew_table(slot, *number, read.only(*number)));
+        Ok(numbers)
     }
 
+    /// Reads the group of a key anew. True: it is another than before.
+    pub fn group(&mut self, id: GroupId, key: &Arg, number: u32) -> Result<bool, Arc<Why>> {
+        let scan = &self.reader.request.plan.groups[id.0 as usize];
+        let mut read: Vec<Raw> = scan.measures.iter().map(|m| blank(m.what)).collect();
+        self.reader
+            .each_group(scan, Part::Key(std::slice::from_ref(key)), &mut |_, measure, raw| read[measure] = raw)?;
+        Ok(match self.reader.readings.groups.get_mut(&id) {
+            Some(Ok(groups)) => groups.renew(number, read),
+            _ => false,
+        })
+    }
+
+    /// What a row alone would make of a scan, at the moments that the readings have now.
+    pub fn contribution(&mut self, id: GroupId, row: &Image) -> Result<Contribution, Arc<Why>> {
+        let scan = &self.reader.request.plan.groups[id.0 as usize];
+        let mut made = Contribution::new();
+        self.reader.each_group(scan, Part::Row(row), &mut |number, measure, raw| {
+            made.insert((number, measure), raw);
+        })?;
+        Ok(made)
+    }
+
+    /// Reads a whole scan anew.
+    pub fn groups(&mut self, id: GroupId) {
+        let scan = &self.reader.request.plan.groups[id.0 as usize];
+        let read = self.reader.groups(scan);
+        self.reader.readings.groups.insert(id, read);
+    }
+
+    /// Whether an index of a contract's table begins with a column.
+    pub fn leads(&self, id: ContractId, column: u32) -> bool {
+        let contract = self.reader.request.pack.contract(id);
+        let stored = &*contract.columns[column as usize].stored;
+        self.reader
+            .store
+            .conn()
+            .prepare_cached(
+                "SELECT 1 FROM pragma_index_list(?1) AS l JOIN pragma_index_info(l.name) AS a \
+                 WHERE l.partial = 0 AND a.seqno = 0 AND lower(a.name) = lower(?2)",
+            )
+            .and_then(|mut s| s.exists([&*contract.table, stored]))
+            .unwrap_or(false)
+    }
+}
+
+/// The test that a row has a key, the parts of which are the parameters in their order.
+pub fn key_test(contract: &Contract) -> String {
+    let parts = contract.key.iter().enumerate();
+    let tests = parts.map(|(i, k)| format!("{} = ?{}", quote(&contract.columns[*k as usize].stored), i + 1));
+    tests.collect::<Vec<_>>().join(" AND ")
+}
+
+fn arg_of(raw: ValueRef<'_>) -> Option<Arg> {
+    match raw {
+        ValueRef::Null => None,
+        ValueRef::Integer(n) => Some(Arg::Int(n)),
+        ValueRef::Real(n) => Some(Arg::Real(n)),
+        ValueRef::Text(bytes) => Some(Arg::Text(String::from_utf8_lossy(bytes).into_owned())),
+        ValueRef::Blob(_) => Some(Arg::Text(text_of(raw).to_string())),
+    }
+}
+
+/// A value as text, for keys.
+pub fn arg_text(arg: &Arg) -> Arc<str> {
+    match arg {
+        Arg::Text(text) => text.as_str().into(),
+        Arg::Int(n) => text_of(ValueRef::Integer(*n)),
+        Arg::Real(n) => text_of(ValueRef::Real(*n)),
+    }
+}
+
+impl Reader<'_> {
     fn instant(&self, moment: MomentId) -> Result<Instant, Arc<Why>> {
         self.readings
             .instants
@@ -462,7 +675,7 @@ impl Reader<'_> {
     /// Whether and how the rows of a contract can be had at a moment.
     fn source(&self, id: ContractId, moment: MomentId, at: Instant) -> Result<Source, Arc<Why>> {
         let contract = self.request.pack.contract(id);
-        let state = &self.request.contracts[id.index()];
+        let state = &self.readings.contracts[id.index()];
         if let Some(why) = &state.unreadable {
             return Err(why.clone());
         }
@@ -502,7 +715,14 @@ impl Reader<'_> {
         }
     }
 
-    fn table(&mut self, id: ContractId, moment: MomentId, columns: &[u32]) -> Result<Table, Arc<Why>> {
+    /// The rows of a contract, or those of one key.
+    fn table(
+        &mut self,
+        id: ContractId,
+        moment: MomentId,
+        columns: &[u32],
+        only: Option<&[Arg]>,
+    ) -> Result<Table, Arc<Why>> {
         let pack = self.request.pack;
         let contract = pack.contract(id);
         let at = self.instant(moment)?;
@@ -511,23 +731,33 @@ impl Reader<'_> {
         for column in columns {
             table.columns.insert(*column, Vec::new());
         }
-        if self.request.contracts[id.index()].absent {
+        if self.readings.contracts[id.index()].absent {
             return Ok(table);
         }
         // Dated rows that cannot be placed in time must be recognised as such.
         let mut read: Vec<u32> = columns.to_vec();
         read.extend(contract.dated.filter(|d| !columns.contains(d)));
         let sources = |_: ContractId| source;
-        let sql = Sql { pack, param: self.request.param, at, source: &sources, exact: false, indexed: &unindexed };
+        let sql = Sql {
+            pack,
+            param: self.request.param,
+            at,
+            source: &sources,
+            exact: false,
+            indexed: &unindexed,
+            only,
+            row: None,
+        };
         let query = sql.rows(id, &read);
-        let state = &self.request.contracts[id.index()];
+        let Readings { contracts, keys, .. } = &mut self.readings;
+        let state = &contracts[id.index()];
         let marked: HashMap<(&Key, Option<u32>), &str> = if contract.on_violation == OnViolation::Accept {
             HashMap::new()
         } else {
             state.violations.iter().filter(|v| !v.orphan).map(|v| ((&v.key, v.column), v.text.as_str())).collect()
         };
         let unlisted = self.request.unlisted.get(&id);
-        let keys = self.readings.keys.entry(Relation::Contract(id)).or_default();
+        let keys = keys.entry(Relation::Contract(id)).or_default();
         let key_places: Vec<usize> =
             contract.key.iter().map(|k| read.iter().position(|c| c == k).unwrap_or(0)).collect();
         let mut cells: Vec<Vec<Cell>> = vec![Vec::new(); columns.len()];
@@ -571,15 +801,16 @@ impl Reader<'_> {
             if let Some(text) = whole {
                 table.bad.insert(number, Why::of(Reason::BadRow, id, format!("`{}`: {text}", contract.name)));
             }
-            table.row_of.insert(number, table.keys.len() as u32);
             table.keys.push(number);
         });
         result.map_err(|error| cannot(id, format!("the table `{}` cannot be read: {error}", contract.table)))?;
         table.columns.extend(columns.iter().copied().zip(cells));
+        table.sort(keys);
         Ok(table)
     }
 
-    fn pairs(&mut self, id: PairsId, moment: MomentId) -> Result<Table, Arc<Why>> {
+    /// Pairs, or those with one owner among them.
+    fn pairs(&mut self, id: PairsId, moment: MomentId, only: Option<&[Arg]>) -> Result<Table, Arc<Why>> {
         let pack = self.request.pack;
         let pairs = pack.pair(id);
         let at = self.instant(moment)?;
@@ -603,7 +834,16 @@ impl Reader<'_> {
             sources.insert(contract, self.source(contract, moment, at)?);
         }
         let source = |id: ContractId| sources.get(&id).copied().unwrap_or(Source::Live);
-        let sql = Sql { pack, param: self.request.param, at, source: &source, exact: false, indexed: &unindexed };
+        let sql = Sql {
+            pack,
+            param: self.request.param,
+            at,
+            source: &source,
+            exact: false,
+            indexed: &unindexed,
+            only,
+            row: None,
+        };
         for sharing in &pairs.sharing {
             let query = sql.sharing(sharing.contract, sharing.owner, sharing.thing);
             collect(self, sharing.contract, &query, Some(&sharing.kind))?;
@@ -650,74 +890,66 @@ impl Reader<'_> {
                     column.push(cell);
                 }
             }
-            let number = keys.number(key);
-            table.row_of.insert(number, table.keys.len() as u32);
-            table.keys.push(number);
+            table.keys.push(keys.number(key));
             table.shared.push(things);
         }
+        table.sort(keys);
         Ok(table)
     }
 
+    /// All groups of a scan.
     fn groups(&mut self, scan: &GroupScan) -> Result<Groups, Arc<Why>> {
+        let blank: Vec<Raw> = scan.measures.iter().map(|m| blank(m.what)).collect();
+        let mut groups = Groups::new(&blank);
+        self.each_group(scan, Part::All, &mut |number, measure, raw| groups.set(number, measure, raw))?;
+        Ok(groups)
+    }
+
+    /// The measures of the groups of a part of a scan, by the number of the key and the place of the measure. What is
+    /// handed over twice is to be taken as it is the second time.
+    fn each_group(
+        &mut self,
+        scan: &GroupScan,
+        part: Part<'_>,
+        set: &mut dyn FnMut(u32, usize, Raw),
+    ) -> Result<(), Arc<Why>> {
         let at = self.instant(scan.moment)?;
         let source = self.source(scan.contract, scan.moment, at)?;
-        if self.request.contracts[scan.contract.index()].absent {
-            return Ok(Groups::default());
+        if self.readings.contracts[scan.contract.index()].absent {
+            return Ok(());
         }
         // What is joined must be readable at the moment as well.
         let mut sources = HashMap::from([(scan.contract, source)]);
-        for joined in self.joined(scan) {
+        for joined in scan.joined(self.request.pack) {
             sources.insert(joined, self.source(joined, scan.moment, at)?);
         }
-        match self.run_groups(scan, at, &sources, false)? {
-            Some(groups) => Ok(groups),
-            None => Ok(self.run_groups(scan, at, &sources, true)?.unwrap_or_default()),
+        if !self.run_groups(scan, at, &sources, part, false, set)? {
+            self.run_groups(scan, at, &sources, part, true, set)?;
         }
+        Ok(())
     }
 
-    fn joined(&self, scan: &GroupScan) -> Vec<ContractId> {
-        use crate::lang::expr::{Binding, ExprKind};
-        let pack = self.request.pack;
-        let mut all = Vec::new();
-        let mut follow = |hops: &[crate::lang::expr::Hop]| {
-            let mut at = Relation::Contract(scan.contract);
-            for hop in hops {
-                let Some(next) = pack.hop_target(at, *hop) else { break };
-                if let Relation::Contract(id) = next {
-                    all.push(id);
-                }
-                at = next;
-            }
-        };
-        if let Some((_, before)) = scan.hops.split_last() {
-            follow(before);
-        }
-        for filter in scan.measures.iter().filter_map(|m| m.filter.as_ref()) {
-            filter.walk(&mut |e| {
-                if let ExprKind::Name(Binding::Column { hops, .. }) = &e.kind {
-                    follow(hops);
-                }
-            });
-        }
-        all
-    }
-
-    /// The groups, or nothing when a built-in sum met fractions and must be taken exactly.
+    /// The same; false when a built-in sum met fractions and must be taken exactly.
     fn run_groups(
         &mut self,
         scan: &GroupScan,
         at: Instant,
         sources: &HashMap<ContractId, Source>,
+        part: Part<'_>,
         exact: bool,
-    ) -> Result<Option<Groups>, Arc<Why>> {
+        set: &mut dyn FnMut(u32, usize, Raw),
+    ) -> Result<bool, Arc<Why>> {
         let pack = self.request.pack;
         let contract = pack.contract(scan.contract);
         let source = |id: ContractId| sources.get(&id).copied().unwrap_or(Source::Live);
         let indexed = |id: ContractId, via: u32, then: u32| is_indexed(self.store, pack.contract(id), via, then);
-        let sql = Sql { pack, param: self.request.param, at, source: &source, exact, indexed: &indexed };
+        let (only, row) = match part {
+            Part::All => (None, None),
+            Part::Key(key) => (Some(key), None),
+            Part::Row(row) => (None, Some(row)),
+        };
+        let sql = Sql { pack, param: self.request.param, at, source: &source, exact, indexed: &indexed, only, row };
         let keyed = scan.is_keyed();
-        let blank: Vec<Raw> = scan.measures.iter().map(|m| blank(m.what)).collect();
-        let mut groups = Groups::new(&blank);
         let mut inexact = false;
         for (query, measures) in sql.groups(scan) {
             let probe = matches!(scan.measures[measures[0]].what, What::Latest(_) | What::First(_));
@@ -739,17 +971,17 @@ impl Reader<'_> {
                     if matches!(what, What::Sum(_)) && !exact && matches!(raw, ValueRef::Real(_)) {
                         inexact = true;
                     }
-                    groups.set(number, *measure, raw_of(raw, what, contract, scan.contract, date.flatten(), pack));
+                    set(number, *measure, raw_of(raw, what, contract, scan.contract, date.flatten(), pack));
                 }
             });
             if let Err(error) = result {
                 if !exact && error.contains("integer overflow") {
-                    return Ok(None);
+                    return Ok(false);
                 }
                 return Err(cannot(scan.contract, format!("the table `{}` cannot be read: {error}", contract.table)));
             }
         }
-        Ok((!inexact).then_some(groups))
+        Ok(!inexact)
     }
 }
 
