@@ -141,7 +141,7 @@ pub fn backtest(store: &Store, past: &Past<'_>, seen: &mut dyn FnMut(usize, usiz
         let midnight = days.get(day + 1).map(|d| calendar.day_start(*d));
         let next = [run.course.next(now), writes.peek().copied(), midnight].into_iter().flatten().min();
         let Some(at) = next.filter(|at| *at <= past.to) else { break };
-        let due = run.course.due_since(now, at);
+        let due = run.course.due(at);
         if midnight == Some(at) {
             day += 1;
             seen(day, days.len());

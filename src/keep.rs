@@ -4,13 +4,13 @@
 //! The database is the truth and the change log says where to look; what is kept can be thrown away at any moment and
 //! is then read from nothing. Whatever cannot be renewed with certainty is read as a whole.
 
-use std::cell::RefCell;
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::sync::Arc;
 
 use jiff::Timestamp;
 
-use crate::engine::depend::{Dependencies, Input, Reach};
+use crate::engine::columns::Carried;
+use crate::engine::depend::{Dependencies, Input, Reach, Which};
 use crate::engine::judge::{Judge, Row, Verdict};
 use crate::engine::reading::{Raw, Readings, Reason, Why};
 use crate::engine::window::{self, Ahead, Limit};
@@ -59,17 +59,6 @@ enum Groups {
     Keys(BTreeSet<u32>),
 }
 
-/// Which keys of a rule are to be judged anew.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Which {
-    /// None.
-    None,
-    /// These, by their numbers.
-    Some(BTreeSet<u32>),
-    /// All of them, or the portfolio.
-    All,
-}
-
 impl Touched {
     /// The keys of a rule whose verdict can be another.
     pub fn keys(&self, on: &Dependencies) -> Which {
@@ -110,7 +99,7 @@ impl Touched {
 #[derive(Default)]
 pub struct Kept {
     whole: Option<Whole>,
-    ahead: RefCell<Ahead>,
+    carried: Carried,
 }
 
 struct Whole {
@@ -182,7 +171,7 @@ impl Kept {
     /// A judge over what is kept, which notes from when on it would judge otherwise.
     pub fn judge<'a>(&'a self, pack: &'a Pack, param: &'a dyn Fn(ParamId) -> Value) -> Option<Judge<'a>> {
         let (plan, readings) = self.taken()?;
-        Some(Judge::new(pack, plan, readings, param).looking_ahead(&self.ahead))
+        Some(Judge::new(pack, plan, readings, param).carrying(&self.carried))
     }
 
     /// The verdicts of a rule for some of its keys: those that have one now, and the keys that have none any more.
@@ -199,7 +188,7 @@ impl Kept {
         let of =
             |ahead: &mut Ahead, whole_as_of| ahead.until(calendar, &whole.plan.moments, baseline, whole_as_of, &param);
         let as_of = whole.as_of;
-        of(&mut whole.ahead, as_of).min(of(&mut self.ahead.borrow_mut(), as_of))
+        of(&mut whole.ahead, as_of).min(of(&mut self.carried.ahead.borrow_mut(), as_of))
     }
 
     /// Writes of one's own that concern no rule have been made since the last tick.
@@ -224,8 +213,17 @@ impl Kept {
                     self.whole = Some(whole);
                     return Ok(Renewed::Nothing);
                 }
-                match whole.renew(tick, store, version, &mut self.ahead.borrow_mut())? {
+                let renewed = whole.renew(tick, store, version, &mut self.carried.ahead.borrow_mut())?;
+                match renewed {
                     Ok(touched) => {
+                        self.carried.sums.borrow_mut().retain(|_, sum| match touched.keys(&sum.on) {
+                            Which::None => true,
+                            Which::Some(keys) => {
+                                sum.pending.extend(keys);
+                                true
+                            }
+                            Which::All => false,
+                        });
                         self.whole = Some(whole);
                         return Ok(Renewed::Part(touched));
                     }
@@ -233,7 +231,7 @@ impl Kept {
                 }
             }
         }
-        self.ahead = RefCell::default();
+        self.carried = Carried::default();
         self.whole = Some(Whole::read(tick, store)?);
         Ok(Renewed::Everything(because))
     }

@@ -11,16 +11,18 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value as Json, json};
 
 use crate::engine::decide::{Intent, IntentKind, Judged, Why};
+use crate::engine::depend::Which;
 use crate::engine::edits::{Edit, Fate, Fingerprint, Present, law};
 use crate::engine::inputs::{Inputs, Reader};
-use crate::engine::judge::{Judge, Outcome, Row, Verdict};
+use crate::engine::judge::{Outcome, Row, Verdict};
 use crate::engine::ledger::{Draft, Entry, Kind};
 use crate::engine::memory::{Memory, State as Stands};
 use crate::engine::reading::Key;
 use crate::engine::round::{Decided, Remembered, Round};
 use crate::engine::window;
+use crate::keep::{Kept, Renewed};
 use crate::lang::expr::{ParamId, Relation};
-use crate::lang::item::trigger::Trigger;
+use crate::lang::item::trigger::{Pace, Trigger};
 use crate::lang::pack::{Pack, RuleRef};
 use crate::lang::print::Place;
 use crate::lang::revision::Revisions;
@@ -46,6 +48,22 @@ pub struct State {
     pub said: BTreeMap<(String, Vec<String>), LastSaid>,
 }
 
+/// A rule by its name and a key.
+pub type Slot = (String, Vec<String>);
+
+/// Which parts of what is remembered are others than they were.
+#[derive(Debug, Clone, Default)]
+pub struct Changed {
+    /// The pack.
+    pub in_force: bool,
+    /// Rules.
+    pub rules: BTreeSet<String>,
+    /// Where rules stand.
+    pub memory: BTreeSet<Slot>,
+    /// What was said.
+    pub said: BTreeSet<Slot>,
+}
+
 /// The pack that was in force.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct InForce {
@@ -55,6 +73,8 @@ pub struct InForce {
     pub contents: String,
     /// Since when.
     pub since: Timestamp,
+    /// When something of it was judged last.
+    pub ticked_at: Timestamp,
 }
 
 /// A rule as it was judged last.
@@ -173,19 +193,112 @@ pub struct Recorded {
     /// The entries that continue the ledger.
     pub entries: Vec<Entry>,
     /// Where the rules with a lifecycle stand.
-    pub memory: BTreeMap<(String, Vec<String>), Memory>,
+    pub memory: BTreeMap<Slot, Memory>,
 }
 
 /// Makes one tick and writes it down, in one transaction. What is remembered lies in `state`; the portfolio lies there
 /// too, unless it has a database of its own.
 pub fn record(recording: &Recording<'_>, portfolio: Option<&Store>, state: &mut Store) -> Result<Recorded, StoreError> {
-    let revisions = Revisions::of(recording.pack);
-    let mut tries = 0;
-    loop {
-        tries += 1;
-        match state.transact(|state| recording.make(&revisions, portfolio, state)) {
-            Err(error) if error.kind == ErrorKind::Locked && tries < TRIES => {}
-            done => return done,
+    let mut recorder = Recorder::new(recording.pack, recording.sources);
+    let Ticked { entries, .. } = recorder.tick((recording.as_of, recording.clock), portfolio, state)?;
+    let param = |id: ParamId| recording.pack.param(id).clone();
+    let judge = recorder.kept.judge(recording.pack, &param);
+    let verdicts = judge.map(|judge| crate::tick::verdicts(&judge, &recording.pack.rules())).unwrap_or_default();
+    let memory = recorder.held.map(|held| held.state.memory).unwrap_or_default();
+    Ok(Recorded { verdicts, entries, memory })
+}
+
+/// Makes tick after tick over one database with one pack, and judges anew only what may be other than before.
+pub struct Recorder<'p> {
+    pack: &'p Pack,
+    sources: &'p Sources,
+    revisions: Revisions,
+    kept: Kept,
+    held: Option<Held>,
+}
+
+/// What is remembered, as it lies in the database.
+struct Held {
+    state: State,
+    remembered: Remembered,
+    /// What was said last of each key, by its number, and of the portfolio.
+    outcomes: HashMap<RuleRef, Outcomes>,
+    /// The last entry of the ledger.
+    head: i64,
+    /// Nothing becomes of what is remembered before then.
+    next: Timestamp,
+}
+
+#[derive(Debug, Clone, Default)]
+struct Outcomes {
+    portfolio: Option<Outcome>,
+    keys: Vec<Option<Outcome>>,
+}
+
+impl Outcomes {
+    fn get(&self, key: Option<u32>) -> Option<Outcome> {
+        match key {
+            None => self.portfolio,
+            Some(key) => self.keys.get(key as usize).copied().flatten(),
+        }
+    }
+
+    fn set(&mut self, key: Option<u32>, outcome: Option<Outcome>) {
+        let Some(key) = key else {
+            self.portfolio = outcome;
+            return;
+        };
+        let place = key as usize;
+        if self.keys.len() <= place {
+            self.keys.resize(place + 1, None);
+        }
+        self.keys[place] = outcome;
+    }
+}
+
+/// What one of many ticks found.
+#[derive(Debug)]
+pub struct Ticked {
+    /// The entries that continue the ledger.
+    pub entries: Vec<Entry>,
+    /// What was found to be other than before.
+    pub renewed: Renewed,
+}
+
+impl<'p> Recorder<'p> {
+    /// One that has kept nothing yet.
+    pub fn new(pack: &'p Pack, sources: &'p Sources) -> Recorder<'p> {
+        Recorder { pack, sources, revisions: Revisions::of(pack), kept: Kept::default(), held: None }
+    }
+
+    /// Makes one tick and writes it down, in one transaction, or does nothing at all.
+    pub fn tick(
+        &mut self,
+        (as_of, clock): (Timestamp, Timestamp),
+        portfolio: Option<&Store>,
+        state: &mut Store,
+    ) -> Result<Ticked, StoreError> {
+        let recording = Recording { pack: self.pack, sources: self.sources, as_of, clock };
+        let mut tries = 0;
+        loop {
+            tries += 1;
+            let (revisions, kept, held) = (&self.revisions, &mut self.kept, &mut self.held);
+            let done = state.transact(|state| recording.make(revisions, portfolio, state, kept, held));
+            match done {
+                Ok(ticked) => {
+                    // What this tick wrote itself is no news to the next one.
+                    self.kept.written(portfolio.unwrap_or(state))?;
+                    return Ok(ticked);
+                }
+                // What was kept may be ahead of what is written down.
+                Err(error) => {
+                    self.kept.forget();
+                    self.held = None;
+                    if error.kind != ErrorKind::Locked || tries == TRIES {
+                        return Err(error);
+                    }
+                }
+            }
         }
     }
 }
@@ -316,64 +429,114 @@ impl Recording<'_> {
         revisions: &Revisions,
         portfolio: Option<&Store>,
         store: &mut Store,
-    ) -> Result<Recorded, StoreError> {
-        let before = memory::read(store)?;
-        self.refuse_past(&before, store.name())?;
+        kept: &mut Kept,
+        held: &mut Option<Held>,
+    ) -> Result<Ticked, StoreError> {
         let rules = self.pack.rules();
+        let (overrides, unlisted) = (HashMap::new(), Unlisted::new());
         let tick = Tick {
             pack: self.pack,
             as_of: self.as_of,
             clock: self.clock.max(self.as_of),
             rules: &rules,
             metrics: &[],
-            overrides: &HashMap::new(),
-            unlisted: &Unlisted::new(),
+            overrides: &overrides,
+            unlisted: &unlisted,
             by_rows: false,
         };
-        let taken = tick.take(portfolio.unwrap_or(store))?;
         let param = |id: ParamId| tick.param(id);
-        let judge = Judge::new(self.pack, &taken.plan, &taken.readings, &param);
-        let reader = Reader { pack: self.pack, judge: &judge, plan: &taken.plan, readings: &taken.readings };
+        // Who else wrote to the ledger may have changed what is remembered.
+        let known = held.take().filter(|_| kept.taken().is_some());
+        let known = match known {
+            Some(known) if ledger::head(store)?.seq == known.head => Some(known),
+            _ => None,
+        };
+        let fresh = known.is_none();
+        let renewed = kept.renew(&tick, portfolio.unwrap_or(store))?;
+        let mut known = match known {
+            Some(known) if self.as_of < known.next && matches!(renewed, Renewed::Nothing) => {
+                *held = Some(known);
+                return Ok(Ticked { entries: Vec::new(), renewed });
+            }
+            Some(known) => known,
+            None => Held {
+                state: memory::read(store)?,
+                remembered: Remembered::default(),
+                outcomes: HashMap::new(),
+                head: 0,
+                next: Timestamp::MIN,
+            },
+        };
+        self.refuse_past(&known.state, store.name())?;
+        let whole = fresh || matches!(renewed, Renewed::Everything(_));
+        if whole {
+            known.outcomes.clear();
+        }
+        let Some((plan, readings)) = kept.taken() else {
+            return Err(StoreError::new(ErrorKind::Refused, "nothing was read".to_owned(), "this should not happen"));
+        };
+        let Some(judge) = kept.judge(self.pack, &param) else {
+            return Err(StoreError::new(ErrorKind::Refused, "nothing was read".to_owned(), "this should not happen"));
+        };
+        let reader = Reader { pack: self.pack, judge: &judge, plan, readings };
+        let Held { state, remembered, outcomes, .. } = &mut known;
         let mut page = Page {
             recording: self,
             revisions,
             reader,
-            after: before.clone(),
+            after: state,
+            changed: Changed::default(),
             drafts: Vec::new(),
             used: BTreeSet::new(),
         };
-
         page.in_force();
-        let edits = page.edits(&before);
-        let mut remembered = page.remembered(&edits);
-        let round = Round {
+        let which = |rule: RuleRef| match &renewed {
+            _ if whole => Which::All,
+            Renewed::Part(touched) => kept.dependencies(rule).map_or(Which::All, |on| touched.keys(on)),
+            _ => Which::None,
+        };
+        let nobody = |_: RuleRef| Which::All;
+        let mut round = Round {
             pack: self.pack,
             param: &param,
             now: self.as_of,
             replies: &[],
             attended: false,
+            touched: &nobody,
             follows: &|_| true,
             trace: None,
         };
-        let last = before.rules.values().filter_map(|rule| rule.judged_at).max().unwrap_or(self.as_of);
-        let due: Vec<RuleRef> = rules.iter().copied().filter(|rule| round.is_due(&remembered, *rule, last)).collect();
-        let mut verdicts = Vec::new();
-        for rule in rules.iter().copied() {
-            let own = judge.verdicts(rule);
-            if due.contains(&rule) {
-                page.verdicts(rule, &own, &param);
-            }
-            verdicts.extend(own);
+        if fresh {
+            let before = page.after.clone();
+            let edits = page.edits(&before);
+            *remembered = page.remembered(&edits);
+            let last = before.in_force.as_ref().map_or(self.as_of, |f| f.ticked_at);
+            round.reckon(remembered, last);
         }
-        for decided in round.run(&judge, &due, &mut remembered) {
+        let due: Vec<RuleRef> = rules.iter().copied().filter(|rule| round.is_due(remembered, *rule)).collect();
+        // A rule with a pace of its own is held against what it said at its last judgement, not at the last tick.
+        let mut asked: HashMap<RuleRef, Which> = HashMap::new();
+        for rule in due.iter().copied() {
+            let core = self.pack.core(rule);
+            let on_change =
+                core.is_none_or(|t| matches!(t.check.pace, Pace::OnChange { .. }) && t.check.other.is_none());
+            let mut keys = if on_change { which(rule) } else { Which::All };
+            page.say(rule, &mut keys, outcomes.entry(rule).or_default(), remembered, &param);
+            asked.insert(rule, keys);
+        }
+        let touched = |rule: RuleRef| asked.get(&rule).cloned().unwrap_or(Which::None);
+        round.touched = &touched;
+        for decided in round.run(&judge, &due, remembered) {
             page.decided(&decided);
+            page.stands(&decided);
+            remembered.forget_if_new(&decided.of);
         }
         for rule in due.iter().copied() {
             page.judged(rule, remembered.due.get(&rule).copied());
         }
-        page.standing(&remembered);
+        page.standing();
 
-        let Page { mut after, drafts, used, .. } = page;
+        let Page { changed, drafts, used, .. } = page;
         for rule in used {
             if let Some(revision) = revisions.of.get(&rule) {
                 ledger::keep_revision(store, &revision.hash, &revisions.house, &revision.rules)?;
@@ -381,18 +544,27 @@ impl Recording<'_> {
         }
         let entries = ledger::append(store, &drafts, self.as_of, self.clock)?;
         for entry in entries.iter().filter(|e| e.kind == Kind::Verdict.word() || e.kind == Kind::Correction.word()) {
-            if let Some(last) = after.said.get_mut(&(entry.rule.clone(), entry.key_parts())) {
+            if let Some(last) = state.said.get_mut(&(entry.rule.clone(), entry.key_parts())) {
                 last.seq = entry.seq;
             }
         }
-        memory::write(store, &before, &after)?;
-        Ok(Recorded { verdicts, entries, memory: after.memory })
+        memory::write(store, state, &changed)?;
+        if let Some(last) = entries.last() {
+            known.head = last.seq;
+        } else if fresh {
+            known.head = ledger::head(store)?.seq;
+        }
+        let due = known.remembered.due.values().copied();
+        known.next =
+            due.chain(known.remembered.wakes().next()).filter(|at| *at > self.as_of).min().unwrap_or(Timestamp::MAX);
+        *held = Some(known);
+        Ok(Ticked { entries, renewed })
     }
 
     /// A ledger goes forward only.
     fn refuse_past(&self, before: &State, name: &str) -> Result<(), StoreError> {
         let calendar = &self.pack.settings.calendar;
-        let last = before.rules.values().filter_map(|rule| rule.judged_at).max();
+        let last = before.in_force.as_ref().map(|force| force.ticked_at);
         match last {
             Some(last) if last > self.as_of => Err(StoreError::new(
                 ErrorKind::Refused,
@@ -415,7 +587,8 @@ struct Page<'a> {
     recording: &'a Recording<'a>,
     revisions: &'a Revisions,
     reader: Reader<'a>,
-    after: State,
+    after: &'a mut State,
+    changed: Changed,
     drafts: Vec<Draft>,
     /// Rules that an entry speaks of, whose words are to be kept.
     used: BTreeSet<RuleRef>,
@@ -438,7 +611,9 @@ impl Page<'_> {
     fn in_force(&mut self) {
         let (revision, now) = (self.revisions.pack.clone(), self.recording.as_of);
         let before = self.after.in_force.as_ref().map(|f| f.revision.clone());
-        if before.as_ref() == Some(&revision) {
+        self.changed.in_force = true;
+        if let Some(force) = self.after.in_force.as_mut().filter(|force| force.revision == revision) {
+            force.ticked_at = now;
             return;
         }
         let contents = self.pack().contents();
@@ -450,7 +625,7 @@ impl Page<'_> {
             "rules": rules, "params": self.params(&all),
         });
         self.draft(Kind::Rules, "", Vec::new(), body);
-        self.after.in_force = Some(InForce { revision, contents, since: now });
+        self.after.in_force = Some(InForce { revision, contents, since: now, ticked_at: now });
     }
 
     /// The values of some params, each with the line that gives it.
@@ -532,9 +707,17 @@ impl Page<'_> {
             self.draft(Kind::Edit, edit.to.as_ref().unwrap_or(from), Vec::new(), body);
         }
         let rule = self.after.rules.remove(from);
-        let State { memory, said, .. } = &mut self.after;
+        let State { memory, said, .. } = &mut *self.after;
         let memory: Vec<_> = keys_of(memory, from).into_iter().filter_map(|k| memory.remove_entry(&k)).collect();
         let said: Vec<_> = keys_of(said, from).into_iter().filter_map(|k| said.remove_entry(&k)).collect();
+        self.changed.rules.extend([from.clone()].into_iter().chain(edit.to.clone()));
+        self.changed.memory.extend(memory.iter().map(|(slot, _)| slot.clone()));
+        self.changed.said.extend(said.iter().map(|(slot, _)| slot.clone()));
+        if let Some(to) = &edit.to {
+            let renamed = |slot: &Slot| (to.clone(), slot.1.clone());
+            self.changed.memory.extend(memory.iter().map(|(slot, _)| renamed(slot)));
+            self.changed.said.extend(said.iter().map(|(slot, _)| renamed(slot)));
+        }
         let Some(to) = edit.to.as_ref().filter(|_| !matches!(edit.fate, Fate::Gone | Fate::Reset)) else { return };
         self.after.rules.extend(rule.map(|rule| (to.clone(), rule)));
         self.after.memory.extend(memory.into_iter().map(|((_, key), memory)| ((to.clone(), key), memory)));
@@ -550,14 +733,16 @@ impl Page<'_> {
                 continue;
             }
             let Some(known) = self.after.rules.get(&name) else { continue };
-            remembered.judged.extend(known.judged_at.map(|at| (rule, at)));
+            // What is judged on change was judged whenever anything was.
+            let ticked = self.after.in_force.as_ref().map(|force| force.ticked_at).filter(|_| known.due_at.is_none());
+            remembered.judged.extend(known.judged_at.max(ticked).map(|at| (rule, at)));
             let at_once = edits.iter().any(|e| e.to.as_ref() == Some(&name) && e.fate == Fate::Reevaluate);
             if !at_once {
                 remembered.due.insert(rule, known.due_at.unwrap_or(Timestamp::MAX));
             }
             for ((_, key), memory) in self.after.memory.iter().filter(|((of, _), _)| *of == name) {
                 let key: Key = key.iter().map(|part| Arc::from(part.as_str())).collect();
-                remembered.memory.insert((rule, key), memory.clone());
+                remembered.remember((rule, key), memory.clone(), None);
             }
         }
         remembered
@@ -567,6 +752,7 @@ impl Page<'_> {
     fn judged(&mut self, rule: RuleRef, due: Option<Timestamp>) {
         let Some(revision) = self.revisions.of.get(&rule) else { return };
         let kind = self.pack().rule(rule).map_or("", |item| item.noun.word()).to_owned();
+        let name = self.name(rule);
         let state = RuleState {
             kind,
             revision: revision.hash.clone(),
@@ -574,19 +760,107 @@ impl Page<'_> {
             judged_at: Some(self.recording.as_of),
             due_at: due.filter(|at| *at < Timestamp::MAX),
         };
-        self.after.rules.insert(self.name(rule), state);
+        // That a rule is judged on change is said once; when it was, is when the last tick was.
+        let same = |known: &RuleState| {
+            state.due_at.is_none() && RuleState { judged_at: state.judged_at, ..known.clone() } == state
+        };
+        if !self.after.rules.get(&name).is_some_and(same) {
+            self.changed.rules.insert(name.clone());
+            self.after.rules.insert(name, state);
+        }
     }
 
-    /// Where the rules stand after the round, and the edits that change nothing of it.
-    fn standing(&mut self, remembered: &Remembered) {
-        self.after.memory =
-            remembered.memory.iter().map(|((rule, key), m)| ((self.name(*rule), parts(key)), m.clone())).collect();
+    /// Where a rule stands for a key after the round.
+    fn stands(&mut self, decided: &Decided) {
+        let (rule, key) = &decided.of;
+        let slot = (self.name(*rule), parts(key));
+        if decided.after == Memory::default() {
+            if self.after.memory.remove(&slot).is_some() {
+                self.changed.memory.insert(slot);
+            }
+        } else if self.after.memory.get(&slot) != Some(&decided.after) {
+            self.changed.memory.insert(slot.clone());
+            self.after.memory.insert(slot, decided.after.clone());
+        }
+    }
+
+    /// The edits that change nothing of where the rules stand.
+    fn standing(&mut self) {
         // A rule that was not due has its new words all the same.
         for (rule, revision) in &self.revisions.of {
             let name = self.recording.pack.rule(*rule).map_or("", |item| item.name);
-            if let Some(known) = self.after.rules.get_mut(name) {
+            if let Some(known) = self.after.rules.get_mut(name)
+                && (known.revision != revision.hash || known.fingerprint != revision.fingerprint)
+            {
                 known.revision.clone_from(&revision.hash);
                 known.fingerprint.clone_from(&revision.fingerprint);
+                self.changed.rules.insert(name.to_owned());
+            }
+        }
+    }
+
+    /// Judges a rule for some keys and writes down what it says otherwise than before. What is left of the keys are
+    /// those of which something may follow.
+    fn say(
+        &mut self,
+        rule: RuleRef,
+        keys: &mut Which,
+        outcomes: &mut Outcomes,
+        remembered: &Remembered,
+        param: &dyn Fn(ParamId) -> Value,
+    ) {
+        let judge = self.reader.judge;
+        let grain = self.grain(rule);
+        let name = self.name(rule);
+        let quiet = |outcome: Outcome| matches!(outcome, Outcome::Clear | Outcome::Met | Outcome::Off);
+        // Of a rule that holds back, nobody knows from its outcome whether its condition holds.
+        let core = self.recording.pack.core(rule);
+        let plain = core.is_some_and(|trigger| trigger.unless.is_none());
+        let all: Vec<(Option<u32>, Outcome)> = match (&*keys, grain) {
+            (Which::None, _) => return,
+            (_, None) => vec![(None, judge.outcome(rule))],
+            (Which::All, Some(_)) => judge.outcomes(rule),
+            (Which::Some(numbers), Some(grain)) => {
+                let (there, gone): (Vec<u32>, Vec<u32>) = numbers.iter().partition(|key| judge.has_key(rule, **key));
+                for number in gone {
+                    outcomes.set(Some(number), None);
+                    let key = parts(&judge.key(grain, number));
+                    self.gone(rule, (name.clone(), key));
+                }
+                judge.outcomes_of(rule, &there).into_iter().map(|(key, outcome)| (Some(key), outcome)).collect()
+            }
+        };
+        let part = matches!(keys, Which::Some(_));
+        let mut told: Vec<Verdict> = Vec::new();
+        let mut seen: BTreeSet<Vec<String>> = BTreeSet::new();
+        let unread = grain.is_some() && matches!(all[..], [(None, _)]);
+        for (key, outcome) in all {
+            let before = outcomes.get(key);
+            outcomes.set(key, Some(outcome));
+            // What was quiet and still is needs no words.
+            if before == Some(outcome) && quiet(outcome) && (part || grain.is_none() && core.is_some()) {
+                if let (Some(key), Some(grain), Which::Some(keys), true) = (key, grain, &mut *keys, plain)
+                    && !remembered.memory.contains_key(&(rule, judge.key(grain, key)))
+                {
+                    keys.remove(&key);
+                }
+                continue;
+            }
+            let parts: Vec<String> = match (key, grain) {
+                (Some(key), Some(grain)) => parts(&judge.key(grain, key)),
+                _ => Vec::new(),
+            };
+            let known = self.after.said.contains_key(&(name.clone(), parts.clone()));
+            seen.insert(parts);
+            // Of a key of which there was never anything to say, there is nothing to say either.
+            if known || !quiet(outcome) || key.is_none() {
+                told.push(judge.verdict(rule, key));
+            }
+        }
+        self.verdicts(rule, &told, param);
+        if !part && !unread {
+            for slot in keys_of(&self.after.said, &name).into_iter().filter(|(_, key)| !seen.contains(key)) {
+                self.gone(rule, slot);
             }
         }
     }
@@ -597,12 +871,8 @@ impl Page<'_> {
     fn verdicts(&mut self, rule: RuleRef, verdicts: &[Verdict], param: &dyn Fn(ParamId) -> Value) {
         let name = self.name(rule);
         let grain = self.grain(rule);
-        // One unknown stands for all keys where they cannot be read; none of them is gone by that.
-        let unread = grain.is_some() && matches!(verdicts, [only] if only.key.is_empty());
-        let mut seen: BTreeSet<Vec<String>> = BTreeSet::new();
         for verdict in verdicts {
             let key: Vec<String> = verdict.key.iter().map(|(_, part)| part.to_string()).collect();
-            seen.insert(key.clone());
             let settled = self.is_settled(rule, verdict, param);
             let now = Said::of(self.pack(), verdict, settled, self.recording.as_of);
             let slot = (name.clone(), key.clone());
@@ -617,44 +887,52 @@ impl Page<'_> {
                         let body = self::verdict(&about, &now, Some(&last.said.verdict));
                         self.draft(Kind::Correction, &name, key, body);
                         let said = Said { corrected: Some(known), ..last.said };
-                        self.after.said.insert(slot, LastSaid { said, seq: last.seq });
+                        self.said(slot, LastSaid { said, seq: last.seq });
                     }
                 }
                 Some(last) if !now.differs(&last.said) => {
                     let said = Said { since: last.said.since, ..now };
-                    self.after.said.insert(slot, LastSaid { said, seq: last.seq });
+                    if said != last.said {
+                        self.said(slot, LastSaid { said, seq: last.seq });
+                    }
                 }
                 last => {
                     let row = self.row(grain, &key);
                     let about = self.about(rule, &verdict.label, row);
                     let body = self::verdict(&about, &now, last.as_ref().map(|l| l.said.verdict.as_str()));
                     self.draft(Kind::Verdict, &name, key, body);
-                    self.after.said.insert(slot, LastSaid { said: now, seq: 0 });
+                    self.said(slot, LastSaid { said: now, seq: 0 });
                 }
             }
         }
-        if unread {
+    }
+
+    fn said(&mut self, slot: Slot, said: LastSaid) {
+        self.changed.said.insert(slot.clone());
+        self.after.said.insert(slot, said);
+    }
+
+    /// Writes down that a key of which something was said is no longer there.
+    fn gone(&mut self, rule: RuleRef, slot: Slot) {
+        let Some(last) = self.after.said.remove(&slot) else { return };
+        self.changed.said.insert(slot.clone());
+        // That the keys could not be read was said of no key.
+        if slot.1.is_empty() {
             return;
         }
-        for slot in keys_of(&self.after.said, &name).into_iter().filter(|(_, key)| !seen.contains(key)) {
-            let Some(last) = self.after.said.remove(&slot) else { continue };
-            // That the keys could not be read was said of no key.
-            if !slot.1.is_empty() {
-                let about = self.about(rule, &last.said.label, None);
-                let before = last.said.verdict.clone();
-                let gone = Said {
-                    verdict: "gone".into(),
-                    reason_code: "gone".into(),
-                    reason: "it is no longer there".into(),
-                    since: self.recording.as_of,
-                    value: None,
-                    unit: None,
-                    ..last.said
-                };
-                let body = self::verdict(&about, &gone, Some(&before));
-                self.draft(Kind::Verdict, &name, slot.1, body);
-            }
-        }
+        let about = self.about(rule, &last.said.label, None);
+        let before = last.said.verdict.clone();
+        let gone = Said {
+            verdict: "gone".into(),
+            reason_code: "gone".into(),
+            reason: "it is no longer there".into(),
+            since: self.recording.as_of,
+            value: None,
+            unit: None,
+            ..last.said
+        };
+        let body = self::verdict(&about, &gone, Some(&before));
+        self.draft(Kind::Verdict, &slot.0, slot.1, body);
     }
 
     /// Whether late rows can no longer arrive for the period of a verdict.
@@ -703,8 +981,11 @@ impl Page<'_> {
     }
 }
 
-fn keys_of<V>(map: &BTreeMap<(String, Vec<String>), V>, rule: &str) -> Vec<(String, Vec<String>)> {
-    map.keys().filter(|(of, _)| of == rule).cloned().collect()
+fn keys_of<V>(map: &BTreeMap<Slot, V>, rule: &str) -> Vec<Slot> {
+    map.range((rule.to_owned(), Vec::new())..)
+        .take_while(|((of, _), _)| of == rule)
+        .map(|(slot, _)| slot.clone())
+        .collect()
 }
 
 fn formerly(pack: &Pack, rule: RuleRef) -> Option<&str> {

@@ -12,6 +12,7 @@ use serde_json::Value as Json;
 
 use crate::compile::compile_text;
 use crate::engine::decide::{Judged, decide, fire};
+use crate::engine::depend::Which;
 use crate::engine::inputs::{Inputs, Read, Reweighed, reweigh, weigh_rule};
 use crate::engine::ledger::{Entry, Kind, canonical};
 use crate::engine::memory::Memory;
@@ -112,7 +113,16 @@ fn decided(pack: &Pack, about: &About, body: &Json, how: &mut Vec<String>) -> Re
     let core = pack.core(rule).ok_or("the rule has no lifecycle")?;
     let now: Timestamp = about.as_of.parse().map_err(|_| "its moment does not read")?;
     let param = |id: ParamId| pack.param(id).clone();
-    let round = Round { pack, param: &param, now, replies: &[], attended: false, follows: &|_| true, trace: None };
+    let round = Round {
+        pack,
+        param: &param,
+        now,
+        replies: &[],
+        attended: false,
+        touched: &|_| Which::All,
+        follows: &|_| true,
+        trace: None,
+    };
     let terms = round.terms(core).ok_or("a number of the rule has no value")?;
     let mut judged: Judged = of(body, "judged")?;
     let before: Option<Memory> = of(body, "before")?;

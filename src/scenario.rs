@@ -6,6 +6,7 @@ use std::sync::Arc;
 use jiff::Timestamp;
 
 use crate::engine::decide::{Intent, IntentKind};
+use crate::engine::depend::Which;
 use crate::engine::judge::{Judge, Outcome, Verdict};
 use crate::engine::memory::{Memory, Reply, Waiting};
 use crate::engine::reading::Key;
@@ -278,11 +279,13 @@ impl<'a> Course<'a> {
             }
             Action::Set { param, value } => {
                 self.overrides.insert(*param, value.clone());
+                self.reckon();
                 self.dirty = true;
             }
             Action::Profile(i) => {
                 let values = self.pack.profiles[*i as usize].values.iter().map(|(p, v, _)| (*p, v.clone()));
                 self.overrides.extend(values);
+                self.reckon();
                 self.dirty = true;
             }
             Action::After(length) => {
@@ -386,18 +389,25 @@ impl<'a> Course<'a> {
                 scratch::enter(self.store, &stage, at)?;
             }
         }
-        let now = self.time();
-        let rules = self.due(now);
+        let rules = self.due();
         self.judge(&rules)?;
         self.dirty = false;
         Ok(())
     }
 
-    /// The rules of this test that are due, when somebody last looked before.
-    fn due(&self, before: Timestamp) -> Vec<RuleRef> {
+    /// Other params make other moments at which time changes something.
+    fn reckon(&mut self) {
+        let mut remembered = std::mem::take(&mut self.remembered);
+        let param = |id: ParamId| self.param(id);
+        self.round(&param, &|_| true).reckon(&mut remembered, self.time());
+        self.remembered = remembered;
+    }
+
+    /// The rules of this test that are due.
+    fn due(&self) -> Vec<RuleRef> {
         let param = |id: ParamId| self.param(id);
         let round = self.round(&param, &|_| true);
-        self.relevant.iter().copied().filter(|rule| round.is_due(&self.remembered, *rule, before)).collect()
+        self.relevant.iter().copied().filter(|rule| round.is_due(&self.remembered, *rule)).collect()
     }
 
     /// Lets time pass, judging each rule whenever it is due.
@@ -412,15 +422,14 @@ impl<'a> Course<'a> {
                 }
             };
             self.remembered.due.values().copied().for_each(&mut consider);
-            let param = |id: ParamId| self.param(id);
-            self.round(&param, &|_| true).wakes(&self.remembered, now).for_each(&mut consider);
+            self.remembered.wakes().for_each(&mut consider);
             let Some(at) = next else {
                 self.now = Some(to);
                 self.dirty = true;
                 return self.settle();
             };
             self.now = Some(at);
-            let rules = self.due(now);
+            let rules = self.due();
             self.judge(&rules)?;
         }
         self.fail(span, "so much time takes more judgements than a test may make");
@@ -450,6 +459,7 @@ impl<'a> Course<'a> {
             now: self.time(),
             replies: &self.replies,
             attended: true,
+            touched: &|_| Which::All,
             follows,
             trace: self.trace,
         }

@@ -4,8 +4,9 @@
 use std::collections::{BTreeMap, HashMap};
 
 use bylaws::compile::compile_text;
+use bylaws::engine::depend::Which;
 use bylaws::engine::judge::{Judge, Verdict};
-use bylaws::keep::{Kept, Renewed, Which};
+use bylaws::keep::{Kept, Renewed};
 use bylaws::lang::expr::ParamId;
 use bylaws::lang::pack::{Pack, RuleRef};
 use bylaws::store::read::Unlisted;

@@ -218,7 +218,7 @@ fn what_is_remembered_outlives_the_program() {
     let house = House::new();
     house.record(FIRST);
     assert_eq!(house.state("low", "atlas"), "firing");
-    assert_eq!(house.state("low", "sol"), "armed");
+    assert_eq!(house.state("low", "sol"), "not there");
     // Not due before the next morning, whatever happens in between.
     house.sql("UPDATE ventures SET revenue = 50000 WHERE id = 'atlas'");
     house.record("2026-03-02 18:00");
@@ -358,7 +358,7 @@ fn a_tick_that_fails_leaves_nothing_behind() {
         assert_eq!(ran.code, Some(2), "{table}: {}", ran.out);
         assert!(ran.err.contains("refused a row"), "{}", ran.err);
         assert_eq!(tables.map(|t| house.count(t)), before, "{table}");
-        assert_eq!(house.state("low", "sol"), "armed");
+        assert_eq!(house.state("low", "sol"), "not there");
     }
     assert!(house.record("2026-03-03 09:00") > 3);
     assert_eq!(house.state("low", "sol"), "firing");

@@ -4,12 +4,15 @@
 //! are made only for what somebody will read. What is not a plain comparison of columns, measures and params is left
 //! to the judge, one key after the other: [`Judge::outcomes`] says for each key exactly what [`Judge::verdicts`] says.
 
-use std::collections::HashMap;
+use std::cell::RefCell;
+use std::collections::{BTreeSet, HashMap};
 use std::rc::Rc;
 use std::sync::Arc;
 
+use super::depend::Dependencies;
 use super::judge::{Judge, Outcome, Outcomes, Reading, Row};
 use super::reading::{Cell, Tri, Whole};
+use super::window::Ahead;
 use crate::lang::check::arithmetic;
 use crate::lang::expr::{
     Arith, Binding, Checked, Compare, ContractId, Expr, ExprKind, Joint, MetricId, Relation, ThresholdId, Tie,
@@ -121,33 +124,149 @@ impl Says {
 pub(super) struct Frame {
     relation: Relation,
     keys: Rc<Vec<u32>>,
+    /// They are all the keys there are.
+    whole: bool,
 }
 
 /// Columns that were made, so that each is made once.
 #[derive(Default)]
 pub(super) struct Lanes {
     frames: HashMap<Relation, Frame>,
+    whole: Made,
+    /// The columns of some keys alone, of which relation and which.
+    part: Option<(Relation, Rc<Vec<u32>>)>,
+    of_part: Made,
+}
+
+#[derive(Default)]
+struct Made {
     cells: HashMap<(Relation, u32, MomentId), Rc<Vec<Spot>>>,
     metrics: HashMap<(MetricId, MomentId), Rc<Vec<Spot>>>,
 }
 
+impl Lanes {
+    fn made(&mut self, frame: &Frame) -> &mut Made {
+        if frame.whole { &mut self.whole } else { &mut self.of_part }
+    }
+}
+
+/// A sum over the rows of a relation, with what each of them adds to it: so that after a change only the rows that it
+/// touches are looked at.
+#[derive(Debug)]
+pub struct Sum {
+    /// What the rows add is made from.
+    pub on: Dependencies,
+    /// The rows that may add something else than they did.
+    pub pending: BTreeSet<u32>,
+    parts: HashMap<u32, Share>,
+    whole: i128,
+    rest: Number,
+    count: u64,
+    left_out: u32,
+}
+
+/// What a row adds to a sum.
+#[derive(Debug, Clone, Copy, PartialEq)]
+enum Share {
+    /// It counts, and nothing is summed.
+    Counts,
+    /// Nothing, where nothing is allowed.
+    Missing,
+    Whole(i64),
+    Other(Number),
+}
+
+impl Sum {
+    /// Puts what a row adds now in the place of what it added; nothing when that cannot be computed exactly.
+    fn put(&mut self, key: u32, share: Option<Share>) -> Option<()> {
+        let before = match share {
+            Some(share) => self.parts.insert(key, share),
+            None => self.parts.remove(&key),
+        };
+        if let Some(before) = before {
+            self.count -= 1;
+            match before {
+                Share::Counts => {}
+                Share::Missing => self.left_out -= 1,
+                Share::Whole(n) => self.whole = self.whole.checked_sub(i128::from(n))?,
+                Share::Other(n) => self.rest = self.rest.minus(n)?,
+            }
+        }
+        if let Some(share) = share {
+            self.count += 1;
+            match share {
+                Share::Counts => {}
+                Share::Missing => self.left_out += 1,
+                Share::Whole(n) => self.whole = self.whole.checked_add(i128::from(n))?,
+                Share::Other(n) => self.rest = self.rest.plus(n)?,
+            }
+        }
+        Some(())
+    }
+}
+
+/// What judges of one tick leave to those of the next.
+#[derive(Debug, Default)]
+pub struct Carried {
+    /// What lies ahead of the limits that they compared with.
+    pub ahead: RefCell<Ahead>,
+    /// Sums over rows at present.
+    pub sums: RefCell<HashMap<MetricId, Sum>>,
+}
+
 impl Judge<'_> {
+    /// What a rule says of some of its keys, without the words.
+    pub fn outcomes_of(&self, rule: RuleRef, keys: &[u32]) -> Vec<(u32, Outcome)> {
+        let grain = match rule {
+            RuleRef::Threshold(i) => self.pack.metric(self.pack.threshold(ThresholdId(i)).metric).grain,
+            rule => self.pack.core(rule).and_then(|trigger| trigger.grain),
+        };
+        let frame = grain.map(|relation| {
+            let mut lanes = self.lanes.borrow_mut();
+            match &lanes.part {
+                Some((of, known)) if *of == relation && known[..] == *keys => {}
+                _ => {
+                    lanes.part = Some((relation, Rc::new(keys.to_vec())));
+                    lanes.of_part = Made::default();
+                }
+            }
+            let keys = lanes.part.as_ref().map_or_else(|| Rc::new(keys.to_vec()), |(_, keys)| keys.clone());
+            Frame { relation, keys, whole: false }
+        });
+        let at_once = match rule {
+            _ if self.is_traced() => None,
+            RuleRef::Trigger(_) | RuleRef::Rollback(_) => {
+                self.pack.core(rule).and_then(|trigger| self.trigger_outcomes(trigger, frame))
+            }
+            RuleRef::Threshold(i) => self.threshold_outcomes(ThresholdId(i), frame),
+            RuleRef::Contract(_) | RuleRef::Gate(_) => None,
+        };
+        match at_once {
+            Some(all) => all.into_iter().filter_map(|(key, outcome)| Some((key?, outcome))).collect(),
+            None => keys.iter().map(|key| (*key, self.verdict(rule, Some(*key)).outcome)).collect(),
+        }
+    }
+
     /// What a rule says of every key, in the order of the keys, without the words.
     pub fn outcomes(&self, rule: RuleRef) -> Outcomes {
         let at_once = match rule {
             _ if self.is_traced() => None,
-            RuleRef::Trigger(i) => self.trigger_outcomes(&self.pack.triggers[i as usize]),
-            RuleRef::Rollback(i) => self.trigger_outcomes(&self.pack.rollbacks[i as usize].core),
-            RuleRef::Threshold(i) => self.threshold_outcomes(ThresholdId(i)),
+            RuleRef::Trigger(_) | RuleRef::Rollback(_) => {
+                self.pack.core(rule).and_then(|trigger| self.trigger_outcomes(trigger, self.frame(trigger.grain?)))
+            }
+            RuleRef::Threshold(i) => {
+                let grain = self.pack.metric(self.pack.threshold(ThresholdId(i)).metric).grain;
+                self.threshold_outcomes(ThresholdId(i), grain.and_then(|grain| self.frame(grain)))
+            }
             RuleRef::Contract(_) | RuleRef::Gate(_) => None,
         };
         at_once.unwrap_or_else(|| self.one_by_one(rule))
     }
 
-    fn trigger_outcomes(&self, trigger: &Trigger) -> Option<Outcomes> {
+    fn trigger_outcomes(&self, trigger: &Trigger, frame: Option<Frame>) -> Option<Outcomes> {
         let now = trigger.check.other.is_none() && pace_moment(&trigger.check.pace) == Moment::Now;
         let plain = matches!(trigger.when.hold, None | Some(Hold::For(_)));
-        let frame = self.frame(trigger.grain?).filter(|_| now && plain)?;
+        let frame = frame.filter(|_| now && plain)?;
         let mut says = self.mask(&trigger.when.expr, &frame, MomentId::NOW);
         if let Some(unless) = &trigger.unless {
             let not = self.mask(unless, &frame, MomentId::NOW);
@@ -163,10 +282,9 @@ impl Judge<'_> {
         Some(frame.keys.iter().zip(says).map(|(key, says)| (Some(*key), outcome(says))).collect())
     }
 
-    fn threshold_outcomes(&self, id: ThresholdId) -> Option<Outcomes> {
+    fn threshold_outcomes(&self, id: ThresholdId, frame: Option<Frame>) -> Option<Outcomes> {
         let threshold = self.pack.threshold(id);
-        let grain = self.pack.metric(threshold.metric).grain?;
-        let frame = self.frame(grain).filter(|_| threshold.cadence == Cadence::Now)?;
+        let frame = frame.filter(|_| threshold.cadence == Cadence::Now)?;
         let values = self.metric_lane(threshold.metric, &frame, MomentId::NOW);
         let awake = threshold.while_.as_ref().map(|e| self.mask(e, &frame, MomentId::NOW));
         let bands: Vec<_> = std::iter::once((&threshold.target, Outcome::Met))
@@ -203,7 +321,7 @@ impl Judge<'_> {
             return Some(frame.clone());
         }
         let keys = Rc::new(self.keys(relation, MomentId::NOW).ok()?);
-        let frame = Frame { relation, keys };
+        let frame = Frame { relation, keys, whole: true };
         self.lanes.borrow_mut().frames.insert(relation, frame.clone());
         Some(frame)
     }
@@ -249,7 +367,7 @@ impl Judge<'_> {
 
     fn cell_lane(&self, frame: &Frame, column: u32, moment: MomentId) -> Rc<Vec<Spot>> {
         let slot = (frame.relation, column, moment);
-        if let Some(found) = self.lanes.borrow().cells.get(&slot) {
+        if let Some(found) = self.lanes.borrow_mut().made(frame).cells.get(&slot) {
             return found.clone();
         }
         let cells = self.table(frame.relation, moment).ok().and_then(|t| Some((t, t.columns.get(&column)?)));
@@ -263,12 +381,12 @@ impl Judge<'_> {
             })
             .collect();
         let made = Rc::new(made);
-        self.lanes.borrow_mut().cells.insert(slot, made.clone());
+        self.lanes.borrow_mut().made(frame).cells.insert(slot, made.clone());
         made
     }
 
     fn metric_lane(&self, id: MetricId, frame: &Frame, moment: MomentId) -> Rc<Vec<Spot>> {
-        if let Some(found) = self.lanes.borrow().metrics.get(&(id, moment)) {
+        if let Some(found) = self.lanes.borrow_mut().made(frame).metrics.get(&(id, moment)) {
             return found.clone();
         }
         let metric = self.pack.metric(id);
@@ -300,7 +418,7 @@ impl Judge<'_> {
             let of = |key: &u32| Spot::of_reading(&self.metric(id, moment, Some(*key)));
             Rc::new(frame.keys.iter().map(of).collect())
         });
-        self.lanes.borrow_mut().metrics.insert((id, moment), made.clone());
+        self.lanes.borrow_mut().made(frame).metrics.insert((id, moment), made.clone());
         made
     }
 
@@ -404,7 +522,13 @@ impl Judge<'_> {
 
     /// An aggregate of the portfolio over the rows of a relation, where everything it reads is known and has no age;
     /// nothing where the judge must look at each row.
-    pub(super) fn over_all(&self, a: &Aggregate<Checked>, rows: &[Row], moment: MomentId) -> Option<Reading> {
+    pub(super) fn over_all(
+        &self,
+        id: MetricId,
+        a: &Aggregate<Checked>,
+        rows: &[Row],
+        moment: MomentId,
+    ) -> Option<Reading> {
         let Relation::Contract(contract) = a.rows.of else { return None };
         let shape = self.pack.contract(contract);
         let plain = rows.is_empty()
@@ -415,35 +539,77 @@ impl Judge<'_> {
             && a.window.is_none()
             && a.out_of.is_none()
             && self.is_plain(a, contract)
-            && matches!(a.fold, Fold::Sum | Fold::Count);
-        let ageless = a.of.iter().chain(&a.filter).all(|e| self.is_ageless(e));
-        let table = self.table(a.rows.of, moment).ok()?;
-        if !plain || !ageless || !table.bad.is_empty() {
+            && matches!((a.fold, &a.of), (Fold::Sum, Some(_)) | (Fold::Count, _));
+        if !plain || !a.of.iter().chain(&a.filter).all(|e| self.is_ageless(e)) {
             return None;
         }
-        let frame = self.frame(a.rows.of)?;
-        let chosen = a.filter.as_ref().map(|f| self.mask(f, &frame, moment));
+        let table = self.table(a.rows.of, moment).ok()?;
+        if !table.bad.is_empty() {
+            return None;
+        }
+        let known = self.carried.and_then(|carried| carried.sums.borrow_mut().remove(&id));
+        let sum = match known {
+            Some(mut sum) => {
+                let pending: Vec<u32> = std::mem::take(&mut sum.pending).into_iter().collect();
+                let (there, gone): (Vec<u32>, Vec<u32>) = pending.into_iter().partition(|key| table.row_of.has(*key));
+                let frame = Frame { relation: a.rows.of, keys: Rc::new(there), whole: false };
+                self.add_up(a, &frame, &mut sum)?;
+                gone.into_iter().try_for_each(|key| sum.put(key, None))?;
+                sum
+            }
+            None => {
+                let on = match self.carried {
+                    Some(_) => Dependencies::of_rows(self.pack, self.plan, a),
+                    None => Dependencies::default(),
+                };
+                let (pending, parts) = (BTreeSet::new(), HashMap::new());
+                let (rest, whole, count, left_out) = (Number::ZERO, 0, 0, 0);
+                let mut sum = Sum { on, pending, parts, whole, rest, count, left_out };
+                self.add_up(a, &self.frame(a.rows.of)?, &mut sum)?;
+                sum
+            }
+        };
+        let value = match a.fold {
+            Fold::Sum => sum.rest.plus(Number::whole(sum.whole))?,
+            _ => Number::whole(i128::from(sum.count) - i128::from(sum.left_out)),
+        };
+        let left_out = if a.fold == Fold::Sum { sum.left_out } else { 0 };
+        if let Some(carried) = self.carried {
+            carried.sums.borrow_mut().insert(id, sum);
+        }
+        Some(Reading { value: Ok(Some(Value::Number(value))), since: None, left_out })
+    }
+
+    /// Puts what some rows add into a sum; nothing where one of them cannot be told or computed exactly.
+    fn add_up(&self, a: &Aggregate<Checked>, frame: &Frame, sum: &mut Sum) -> Option<()> {
+        // The columns of these keys are of this frame alone.
+        if !frame.whole {
+            let mut lanes = self.lanes.borrow_mut();
+            lanes.part = Some((frame.relation, frame.keys.clone()));
+            lanes.of_part = Made::default();
+        }
+        let chosen = a.filter.as_ref().map(|f| self.mask(f, frame, MomentId::NOW));
         if chosen.as_ref().is_some_and(|c| c.contains(&Says::Unknown)) {
             return None;
         }
-        let chosen = |i: usize| chosen.as_ref().is_none_or(|c| c[i] == Says::Yes);
-        let count = (0..frame.keys.len()).filter(|i| chosen(*i)).count();
-        let Some(of) = &a.of else { return Some(Reading::known(Value::Number(Number::whole(count as i128)))) };
-        if a.fold != Fold::Sum {
-            return None;
+        let values = match &a.of {
+            Some(of) if a.fold == Fold::Sum => Some(self.lane(of, frame, MomentId::NOW)),
+            _ => None,
+        };
+        for (i, key) in frame.keys.iter().enumerate() {
+            let share = match (&chosen, &values) {
+                (Some(chosen), _) if chosen[i] != Says::Yes => None,
+                (_, None) => Some(Share::Counts),
+                (_, Some(values)) => Some(match values.at(i) {
+                    Spot::Ratio(n, 1) => Share::Whole(*n),
+                    Spot::Missing => Share::Missing,
+                    Spot::Unknown => return None,
+                    other => Share::Other(other.value()?.number()?),
+                }),
+            };
+            sum.put(*key, share)?;
         }
-        let values = self.lane(of, &frame, moment);
-        let (mut sum, mut whole, mut left_out) = (Number::ZERO, 0i128, 0u32);
-        for i in (0..frame.keys.len()).filter(|i| chosen(*i)) {
-            match values.at(i) {
-                Spot::Ratio(n, 1) => whole = whole.checked_add(i128::from(*n))?,
-                Spot::Missing => left_out += 1,
-                Spot::Unknown => return None,
-                other => sum = sum.plus(other.value()?.number()?)?,
-            }
-        }
-        let sum = sum.plus(Number::whole(whole))?;
-        Some(Reading { value: Ok(Some(Value::Number(sum))), since: None, left_out })
+        Some(())
     }
 
     /// Whether what an expression reads comes from contracts that promise nothing of their age.

@@ -5,6 +5,7 @@
 use jiff::Timestamp;
 
 use super::decide::Intent;
+use super::depend::Which;
 use super::judge::Judge;
 use super::round::{Remembered, Round, RuleKey, with_fired};
 use crate::lang::expr::ParamId;
@@ -41,22 +42,21 @@ impl<'a> Course<'a> {
             now,
             replies: &[],
             attended: true,
+            touched: &|_| Which::All,
             follows: &follows,
             trace: None,
         })
     }
 
-    /// The rules that are to be judged at a moment, when the last judgements were made at `before`.
-    pub fn due_since(&self, before: Timestamp, now: Timestamp) -> Vec<RuleRef> {
-        self.at(now, |round| {
-            self.rules.iter().copied().filter(|rule| round.is_due(&self.remembered, *rule, before)).collect()
-        })
+    /// The rules that are to be judged at a moment.
+    pub fn due(&self, now: Timestamp) -> Vec<RuleRef> {
+        self.at(now, |round| self.rules.iter().copied().filter(|rule| round.is_due(&self.remembered, *rule)).collect())
     }
 
     /// The next moment after `now` at which some rule is due, or something changes by itself.
     pub fn next(&self, now: Timestamp) -> Option<Timestamp> {
         let due = self.remembered.due.values().copied().filter(|at| *at > now && *at < Timestamp::MAX).min();
-        let woken = self.at(now, |round| round.wakes(&self.remembered, now).filter(|at| *at > now).min());
+        let woken = self.remembered.wakes().find(|at| *at > now);
         due.into_iter().chain(woken).min()
     }
 

@@ -40,6 +40,17 @@ pub enum Reach {
     All,
 }
 
+/// Which keys of a rule are to be judged anew.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Which {
+    /// None.
+    None,
+    /// These, by their numbers.
+    Some(BTreeSet<u32>),
+    /// All of them, or the portfolio.
+    All,
+}
+
 /// All that a rule reads.
 #[derive(Debug, Clone, Default)]
 pub struct Dependencies {
@@ -59,6 +70,19 @@ impl Dependencies {
             }
         }
         finder.rule(rule);
+        finder.found
+    }
+}
+
+impl Dependencies {
+    /// What the rows of an aggregate's relation add to it is made from, seen from each row.
+    pub fn of_rows(pack: &Pack, plan: &Plan, a: &Aggregate<Checked>) -> Dependencies {
+        let mut finder = Finder { pack, plan, found: Dependencies::default(), seen: BTreeSet::new() };
+        let scopes = [(a.rows.of, Reach::Own)];
+        finder.on(Input::Rows(a.rows.of), Reach::Own);
+        for e in a.of.iter().chain(&a.filter) {
+            finder.expr(e, &scopes, MomentId::NOW);
+        }
         finder.found
     }
 }

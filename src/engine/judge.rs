@@ -7,9 +7,10 @@ use std::sync::Arc;
 
 use jiff::Timestamp;
 
+use super::columns::Carried;
 use super::reading::{Cell, Groups, Key, Raw, Readings, Reason, Table, Tri, Why};
 use super::trace::{Point, Trace, Truth};
-use super::window::{self, Ahead, Limit};
+use super::window::{self, Limit};
 use crate::lang::check::{NoValue, arithmetic};
 use crate::lang::expr::{
     Anchor, Binding, Checked, Compare, ContractId, Distance, Exists, Expr, ExprKind, Hop, Joint, MetricId, ParamId,
@@ -186,7 +187,7 @@ pub struct Judge<'a> {
     pub(super) lanes: RefCell<super::columns::Lanes>,
     param: &'a dyn Fn(ParamId) -> Value,
     trace: Option<&'a Trace>,
-    ahead: Option<&'a RefCell<Ahead>>,
+    pub(super) carried: Option<&'a Carried>,
     metrics: RefCell<HashMap<(MetricId, MomentId, u32), Reading>>,
     indexes: RefCell<Indexes>,
     fresh: RefCell<Staleness>,
@@ -210,7 +211,7 @@ impl<'a> Judge<'a> {
             param,
             lanes: RefCell::default(),
             trace: None,
-            ahead: None,
+            carried: None,
             metrics: RefCell::default(),
             indexes: RefCell::default(),
             fresh: RefCell::default(),
@@ -222,14 +223,14 @@ impl<'a> Judge<'a> {
         Judge { trace, ..self }
     }
 
-    /// The same, noting what lies ahead of the limits that it compares with.
-    pub fn looking_ahead(self, ahead: &'a RefCell<Ahead>) -> Judge<'a> {
-        Judge { ahead: Some(ahead), ..self }
+    /// The same, taking over what judges before it left and leaving it to those that follow.
+    pub fn carrying(self, carried: &'a Carried) -> Judge<'a> {
+        Judge { carried: Some(carried), ..self }
     }
 
     fn note_ahead(&self, limit: impl FnOnce() -> Limit, now: Timestamp, what: Timestamp) {
-        if let Some(ahead) = self.ahead {
-            ahead.borrow_mut().note(limit(), now, what);
+        if let Some(carried) = self.carried {
+            carried.ahead.borrow_mut().note(limit(), now, what);
         }
     }
 
@@ -273,6 +274,13 @@ impl<'a> Judge<'a> {
         let mut numbers = self.table(relation, moment)?.keys.clone();
         numbers.dedup();
         Ok(numbers)
+    }
+
+    /// The number of a key of a relation, where a row has it now.
+    pub fn find(&self, relation: Relation, key: &[Arc<str>]) -> Result<Option<u32>, Arc<Why>> {
+        let table = self.table(relation, MomentId::NOW)?;
+        let number = self.readings.keys.get(&relation).and_then(|keys| keys.find(key));
+        Ok(number.filter(|number| table.row_of.has(*number)))
     }
 
     /// How people call a row: by its `name` where it has one.
@@ -736,7 +744,7 @@ impl<'a> Judge<'a> {
         let key = rows.first().map(|r| r.key);
         let mut reading = match self.plan.served.get(&(id, moment)) {
             Some(used) => self.served(a, used, key, moment),
-            None => self.over_all(a, rows, moment).unwrap_or_else(|| self.over_rows(a, rows, moment, None).0),
+            None => self.over_all(id, a, rows, moment).unwrap_or_else(|| self.over_rows(a, rows, moment, None).0),
         };
         if let Relation::Contract(contract) = a.rows.of {
             let hops: &[Hop] = if let Tie::LeadHere(hops) = &a.rows.tie { hops } else { &[] };
@@ -1886,6 +1894,21 @@ impl<'a> Judge<'a> {
             RuleRef::Gate(i) => vec![(None, self.gate(i as usize))],
             RuleRef::Trigger(i) => self.trigger(&self.pack.triggers[i as usize], "trigger"),
             RuleRef::Rollback(i) => self.trigger(&self.pack.rollbacks[i as usize].core, "rollback"),
+        }
+    }
+
+    /// What a rule of the portfolio says, without the words where they can be spared.
+    pub fn outcome(&self, rule: RuleRef) -> Outcome {
+        match self.pack.core(rule).filter(|trigger| trigger.grain.is_none() && !self.is_traced()) {
+            None => self.verdict(rule, None).outcome,
+            Some(trigger) => {
+                let unless = trigger.unless.as_ref().map_or(Tri::No, |u| self.condition(u, &[], MomentId::NOW));
+                match Tri::all([self.held(&trigger.when, trigger, &[]), unless.negate()]) {
+                    Tri::Yes => Outcome::Fires,
+                    Tri::No => Outcome::Clear,
+                    Tri::Unknown(_) => Outcome::Unknown,
+                }
+            }
         }
     }
 

@@ -1,7 +1,7 @@
 //! From readings to verdicts and from verdicts to what should be done; pure.
 
 pub mod carry;
-pub(crate) mod columns;
+pub mod columns;
 pub mod course;
 pub mod decide;
 pub mod depend;

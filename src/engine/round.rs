@@ -3,12 +3,13 @@
 //!
 //! Pure: readings, params, memory, answers and the moment are arguments.
 
-use std::collections::{BTreeMap, HashMap, HashSet, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet, VecDeque};
 use std::sync::Arc;
 
 use jiff::{SignedDuration, Timestamp};
 
 use super::decide::{Decider, Intent, IntentKind, Judged, Terms, Tri as Known, decide, fire, wakes};
+use super::depend::Which;
 use super::judge::{Judge, Outcome, Row};
 use super::memory::{Memory, Reply, State};
 use super::reading::{Key, Reason, Tri, Why};
@@ -31,10 +32,62 @@ pub type RuleKey = (RuleRef, Key);
 pub struct Remembered {
     /// Of each key.
     pub memory: BTreeMap<RuleKey, Memory>,
+    /// When time alone can make something else of a key.
+    wakes: BTreeMap<RuleKey, Timestamp>,
+    /// The same by the moment.
+    next: BTreeSet<(Timestamp, RuleKey)>,
     /// When each rule is to be judged next by its own pace; the end of time for one that is judged on change.
     pub due: HashMap<RuleRef, Timestamp>,
     /// When each rule was judged last.
     pub judged: HashMap<RuleRef, Timestamp>,
+}
+
+impl Remembered {
+    /// Remembers where a rule stands for a key, and when time alone can make something else of it.
+    pub fn remember(&mut self, of: RuleKey, memory: Memory, wake: Option<Timestamp>) {
+        let before = match wake {
+            Some(at) => self.wakes.insert(of.clone(), at),
+            None => self.wakes.remove(&of),
+        };
+        if before != wake {
+            if let Some(at) = before {
+                self.next.remove(&(at, of.clone()));
+            }
+            self.next.extend(wake.map(|at| (at, of.clone())));
+        }
+        self.memory.insert(of, memory);
+    }
+
+    /// Forgets what is remembered of a key where that is what would be remembered of one never seen.
+    pub fn forget_if_new(&mut self, of: &RuleKey) {
+        if self.memory.get(of).is_some_and(|memory| *memory == Memory::default()) {
+            self.memory.remove(of);
+        }
+    }
+
+    /// The keys that a rule remembers something of.
+    pub fn keys_of(&self, rule: RuleRef) -> impl Iterator<Item = &Key> {
+        self.memory.range((rule, nobody())..).take_while(move |((r, _), _)| *r == rule).map(|((_, key), _)| key)
+    }
+
+    /// The moments at which time alone can make something else of some key.
+    pub fn wakes(&self) -> impl Iterator<Item = Timestamp> {
+        self.next.iter().map(|(at, _)| *at)
+    }
+
+    /// The keys of a rule of which time has made something else by now.
+    fn woken(&self, rule: RuleRef, now: Timestamp) -> impl Iterator<Item = &Key> {
+        self.next
+            .iter()
+            .take_while(move |(at, _)| *at <= now)
+            .filter(move |(_, (r, _))| *r == rule)
+            .map(|(_, of)| &of.1)
+    }
+}
+
+/// The key before all others.
+fn nobody() -> Key {
+    Arc::new([])
 }
 
 /// What was decided of one rule for one key, with all that it was decided from.
@@ -67,6 +120,8 @@ pub struct Round<'a> {
     /// Somebody was there all the while to judge what became due. Who is only called now and then was not, and the time
     /// beyond the moment at which a rule should have been judged does not count for its holds.
     pub attended: bool,
+    /// The keys of each rule of which something may be other than at its last judgement.
+    pub touched: &'a dyn Fn(RuleRef) -> Which,
     /// Which rules may be set off by others.
     pub follows: &'a dyn Fn(RuleRef) -> bool,
     /// Where to write down what is reached.
@@ -142,31 +197,21 @@ impl Round<'_> {
 
     /// Whether a rule is to be judged now: it never was, its pace asks for it, it is judged on change, or something has
     /// run out since somebody last looked.
-    pub fn is_due(&self, remembered: &Remembered, rule: RuleRef, before: Timestamp) -> bool {
+    pub fn is_due(&self, remembered: &Remembered, rule: RuleRef) -> bool {
         let Some(trigger) = self.pack.core(rule) else { return true };
         remembered.due.get(&rule).is_none_or(|due| *due <= self.now)
             || matches!(self.pace(trigger), Pace::OnChange { .. })
-            || self.wakes_of(remembered, rule, trigger, before).any(|at| at <= self.now)
+            || remembered.woken(rule, self.now).next().is_some()
     }
 
-    /// The moments after another at which something can change without a write.
-    pub fn wakes(&self, remembered: &Remembered, before: Timestamp) -> impl Iterator<Item = Timestamp> {
-        remembered.memory.iter().filter_map(move |((rule, _), memory)| {
-            let terms = self.terms(self.pack.core(*rule)?)?;
-            wakes(&terms, memory, before, self.calendar())
-        })
-    }
-
-    fn wakes_of(
-        &self,
-        remembered: &Remembered,
-        rule: RuleRef,
-        trigger: &Trigger,
-        before: Timestamp,
-    ) -> impl Iterator<Item = Timestamp> {
-        let terms = self.terms(trigger);
-        let own = remembered.memory.iter().filter(move |((r, _), _)| *r == rule);
-        own.filter_map(move |(_, memory)| wakes(terms.as_ref()?, memory, before, self.calendar()))
+    /// Finds anew when time alone can make something else of each key after a moment: when the rules or their numbers
+    /// have become others.
+    pub fn reckon(&self, remembered: &mut Remembered, after: Timestamp) {
+        for (of, memory) in std::mem::take(&mut remembered.memory) {
+            let terms = self.pack.core(of.0).and_then(|trigger| self.terms(trigger));
+            let wake = terms.and_then(|terms| wakes(&terms, &memory, after, self.calendar()));
+            remembered.remember(of, memory, wake);
+        }
     }
 
     /// How long nobody was there to judge a rule: what lies beyond the moment at which it should have been judged.
@@ -192,16 +237,22 @@ impl Round<'_> {
         let mut fires: VecDeque<RuleKey> = VecDeque::new();
         for rule in rules.iter().copied() {
             let Some(trigger) = pack.core(rule) else { continue };
+            let keys = self.keys(judge, rule, trigger, remembered);
+            if keys.is_empty() && matches!(trigger.check.pace, Pace::OnChange { .. }) && trigger.check.other.is_none() {
+                remembered.judged.insert(rule, now);
+                remembered.due.entry(rule).or_insert(Timestamp::MAX);
+                continue;
+            }
             let Some(terms) = self.terms(trigger) else { continue };
             let idle = self.idle(remembered, rule, trigger);
-            for (key, whose) in self.keys(judge, rule, trigger, remembered) {
+            for (key, whose) in keys {
                 let before = remembered.memory.get(&(rule, key.clone())).cloned();
                 let mut judged = self.judged(judge, trigger, (rule, &key), whose, before.as_ref());
                 judged.idle = idle;
                 let memory = before.clone().unwrap_or_default();
                 let (after, intents) = decide(trigger, &terms, &memory, &judged, now, self.calendar());
                 all.push(Decided { of: (rule, key), judged, by_another: false, before, after, intents });
-                self.keep(trigger, all.last(), remembered, &mut fires);
+                self.keep(trigger, &terms, all.last(), remembered, &mut fires);
             }
             remembered.judged.insert(rule, now);
             remembered.due.insert(rule, self.next_due(trigger).unwrap_or(Timestamp::MAX));
@@ -212,12 +263,9 @@ impl Round<'_> {
             let Some(terms) = self.terms(trigger) else { continue };
             let whose = match trigger.grain {
                 None => Whose::Portfolio,
-                Some(grain) => match judge.keys(grain, MomentId::NOW) {
+                Some(grain) => match judge.find(grain, &key) {
                     Err(_) => Whose::Unread,
-                    Ok(numbers) => numbers
-                        .into_iter()
-                        .find(|n| judge.key(grain, *n) == key)
-                        .map_or(Whose::Gone, |n| Whose::Row(Row::of(grain, n))),
+                    Ok(number) => number.map_or(Whose::Gone, |n| Whose::Row(Row::of(grain, n))),
                 },
             };
             let before = remembered.memory.get(&(rule, key.clone())).cloned();
@@ -225,15 +273,39 @@ impl Round<'_> {
             let memory = before.clone().unwrap_or_default();
             let (after, intents) = fire(trigger, &terms, &memory, &judged, now, self.calendar());
             all.push(Decided { of: (rule, key), judged, by_another: true, before, after, intents });
-            self.keep(trigger, all.last(), remembered, &mut fires);
+            self.keep(trigger, &terms, all.last(), remembered, &mut fires);
         }
         all
     }
 
     /// The keys of a rule. Those that were there and are gone are among them; they end their firings.
     fn keys(&self, judge: &Judge<'_>, rule: RuleRef, trigger: &Trigger, remembered: &Remembered) -> Vec<(Key, Whose)> {
-        let Some(grain) = trigger.grain else { return vec![(Arc::new([]), Whose::Portfolio)] };
-        let known = remembered.memory.keys().filter(|(r, _)| *r == rule).map(|(_, key)| key.clone());
+        let which = (self.touched)(rule);
+        let Some(grain) = trigger.grain else {
+            let stirs =
+                remembered.woken(rule, self.now).next().is_some() || self.replies.iter().any(|((r, _), ..)| *r == rule);
+            return if which == Which::None && !stirs { Vec::new() } else { vec![(nobody(), Whose::Portfolio)] };
+        };
+        let some = match which {
+            Which::All => None,
+            Which::Some(numbers) => Some(numbers),
+            Which::None => Some(BTreeSet::new()),
+        };
+        if let Some(numbers) = some {
+            let mut keys: BTreeSet<Key> = numbers.into_iter().map(|n| judge.key(grain, n)).collect();
+            keys.extend(remembered.woken(rule, self.now).cloned());
+            keys.extend(self.replies.iter().filter(|((r, _), ..)| *r == rule).map(|((_, key), ..)| key.clone()));
+            let whose = |key: Key| {
+                let whose = match judge.find(grain, &key) {
+                    Err(_) => Some(Whose::Unread),
+                    Ok(Some(number)) => Some(Whose::Row(Row::of(grain, number))),
+                    Ok(None) => remembered.memory.contains_key(&(rule, key.clone())).then_some(Whose::Gone),
+                };
+                whose.map(|whose| (key, whose))
+            };
+            return keys.into_iter().filter_map(whose).collect();
+        }
+        let known = remembered.keys_of(rule).cloned();
         let Ok(numbers) = judge.keys(grain, MomentId::NOW) else {
             return known.map(|key| (key, Whose::Unread)).collect();
         };
@@ -248,6 +320,7 @@ impl Round<'_> {
     fn keep(
         &self,
         trigger: &Trigger,
+        terms: &Terms,
         decided: Option<&Decided>,
         remembered: &mut Remembered,
         fires: &mut VecDeque<RuleKey>,
@@ -256,7 +329,8 @@ impl Round<'_> {
         if self.trace.is_some() {
             self.trace_moves(of.0, trigger, after, intents);
         }
-        remembered.memory.insert(of.clone(), after.clone());
+        let wake = wakes(terms, after, self.now, self.calendar());
+        remembered.remember(of.clone(), after.clone(), wake);
         for intent in intents {
             if let (IntentKind::Step, Some(step)) = (&intent.kind, intent.step)
                 && let Some(StepKind::Fire(target)) = trigger.steps.get(step).map(|s| &s.kind)

@@ -1,9 +1,7 @@
 //! What the program remembers from tick to tick: of each rule, of each of its keys, and what it said last.
 
-use std::collections::BTreeMap;
-
 use jiff::Timestamp;
-use rusqlite::{Connection, OptionalExtension as _, params};
+use rusqlite::{OptionalExtension as _, params};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
@@ -11,7 +9,7 @@ use super::error::{StoreError, fault};
 use super::{Store, moment};
 use crate::engine::edits::Fingerprint;
 use crate::engine::memory::Memory;
-use crate::record::{InForce, LastSaid, RuleState, State};
+use crate::record::{Changed, InForce, LastSaid, RuleState, State};
 
 /// The present memory, of a database that may have none yet.
 pub fn read(store: &Store) -> Result<State, StoreError> {
@@ -51,16 +49,17 @@ pub fn read(store: &Store) -> Result<State, StoreError> {
 }
 
 fn in_force(store: &Store) -> Result<Option<InForce>, StoreError> {
-    let found: Option<(String, String, String)> = store
+    let found: Option<(String, String, String, String)> = store
         .conn
-        .query_row("SELECT revision, contents, since FROM bylaws_pack", [], |row| {
-            Ok((row.get(0)?, row.get(1)?, row.get(2)?))
+        .query_row("SELECT revision, contents, since, ticked_at FROM bylaws_pack", [], |row| {
+            Ok((row.get(0)?, row.get(1)?, row.get(2)?, row.get(3)?))
         })
         .optional()
         .map_err(fault(&store.name))?;
     found
-        .map(|(revision, contents, since)| {
-            Ok(InForce { revision, contents, since: super::read_moment(&store.name, &since)? })
+        .map(|(revision, contents, since, ticked)| {
+            let at = |text: &str| super::read_moment(&store.name, text);
+            Ok(InForce { revision, contents, since: at(&since)?, ticked_at: at(&ticked)? })
         })
         .transpose()
 }
@@ -80,62 +79,63 @@ fn parsed<T: DeserializeOwned>(name: &str, text: &str) -> Result<T, StoreError> 
         .map_err(|error| StoreError::damaged(name, &format!("`{text}` is no memory of this program ({error})")))
 }
 
-/// Writes what is remembered now where it is not what was remembered before.
-pub fn write(store: &mut Store, before: &State, after: &State) -> Result<(), StoreError> {
+/// Writes what is remembered now where it is other than it was.
+pub fn write(store: &mut Store, state: &State, other: &Changed) -> Result<(), StoreError> {
     store.write(|tx| {
-        if before.in_force != after.in_force
-            && let Some(InForce { revision, contents, since }) = &after.in_force
+        if let Some(InForce { revision, contents, since, ticked_at }) =
+            state.in_force.as_ref().filter(|_| other.in_force)
         {
-            tx.execute(
-                "INSERT INTO bylaws_pack (id, revision, contents, since) VALUES (1, ?1, ?2, ?3)
-                 ON CONFLICT (id) DO UPDATE SET revision = ?1, contents = ?2, since = ?3",
-                params![revision, contents, moment(*since)],
-            )?;
+            tx.prepare_cached(
+                "INSERT INTO bylaws_pack (id, revision, contents, since, ticked_at) VALUES (1, ?1, ?2, ?3, ?4)
+                 ON CONFLICT (id) DO UPDATE SET revision = ?1, contents = ?2, since = ?3, ticked_at = ?4",
+            )?
+            .execute(params![revision, contents, moment(*since), moment(*ticked_at)])?;
         }
-        for (rule, now) in changed(&before.rules, &after.rules) {
+        for rule in &other.rules {
+            let Some(now) = state.rules.get(rule) else {
+                tx.prepare_cached("DELETE FROM bylaws_rules WHERE rule = ?1")?.execute([rule])?;
+                continue;
+            };
             let at = |at: Option<Timestamp>| at.map(moment);
-            tx.execute(
+            tx.prepare_cached(
                 "INSERT OR REPLACE INTO bylaws_rules (rule, kind, revision, fingerprint, judged_at, due_at)
                  VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
-                params![rule, now.kind, now.revision, json(&now.fingerprint)?, at(now.judged_at), at(now.due_at)],
-            )?;
+            )?
+            .execute(params![
+                rule,
+                now.kind,
+                now.revision,
+                json(&now.fingerprint)?,
+                at(now.judged_at),
+                at(now.due_at)
+            ])?;
         }
-        for rule in before.rules.keys().filter(|rule| !after.rules.contains_key(*rule)) {
-            tx.execute("DELETE FROM bylaws_rules WHERE rule = ?1", [rule])?;
+        for slot in &other.memory {
+            let (rule, key) = (&slot.0, json(&slot.1)?);
+            match state.memory.get(slot) {
+                Some(now) => tx
+                    .prepare_cached("INSERT OR REPLACE INTO bylaws_memory (rule, key, memory) VALUES (?1, ?2, ?3)")?
+                    .execute(params![rule, key, json(now)?])?,
+                None => tx
+                    .prepare_cached("DELETE FROM bylaws_memory WHERE rule = ?1 AND key = ?2")?
+                    .execute(params![rule, key])?,
+            };
         }
-        for ((rule, key), now) in changed(&before.memory, &after.memory) {
-            tx.execute(
-                "INSERT OR REPLACE INTO bylaws_memory (rule, key, memory) VALUES (?1, ?2, ?3)",
-                params![rule, json(key)?, json(now)?],
-            )?;
+        for slot in &other.said {
+            let (rule, key) = (&slot.0, json(&slot.1)?);
+            match state.said.get(slot) {
+                Some(now) => tx
+                    .prepare_cached(
+                        "INSERT OR REPLACE INTO bylaws_verdicts (rule, key, verdict, seq) VALUES (?1, ?2, ?3, ?4)",
+                    )?
+                    .execute(params![rule, key, json(&now.said)?, now.seq])?,
+                None => tx
+                    .prepare_cached("DELETE FROM bylaws_verdicts WHERE rule = ?1 AND key = ?2")?
+                    .execute(params![rule, key])?,
+            };
         }
-        for ((rule, key), now) in changed(&before.said, &after.said) {
-            tx.execute(
-                "INSERT OR REPLACE INTO bylaws_verdicts (rule, key, verdict, seq) VALUES (?1, ?2, ?3, ?4)",
-                params![rule, json(key)?, json(&now.said)?, now.seq],
-            )?;
-        }
-        forget(tx, "bylaws_memory", before.memory.keys().filter(|key| !after.memory.contains_key(*key)))?;
-        forget(tx, "bylaws_verdicts", before.said.keys().filter(|key| !after.said.contains_key(*key)))
+        Ok(())
     })
-}
-
-fn forget<'k>(
-    tx: &Connection,
-    table: &str,
-    keys: impl Iterator<Item = &'k (String, Vec<String>)>,
-) -> rusqlite::Result<()> {
-    for (rule, key) in keys {
-        tx.execute(&format!("DELETE FROM {table} WHERE rule = ?1 AND key = ?2"), params![rule, json(key)?])?;
-    }
-    Ok(())
-}
-
-fn changed<'s, K: Ord, V: PartialEq>(
-    before: &'s BTreeMap<K, V>,
-    after: &'s BTreeMap<K, V>,
-) -> impl Iterator<Item = (&'s K, &'s V)> {
-    after.iter().filter(|(key, now)| before.get(*key) != Some(*now))
 }
 
 fn json(value: &impl Serialize) -> rusqlite::Result<String> {

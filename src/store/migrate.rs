@@ -43,6 +43,7 @@ pub const ENGINE: &[Migration] = family! { "engine":
     "0005_quarantine.sql",
     "0006_memory.sql",
     "0007_ledger.sql",
+    "0008_ticked.sql",
 };
 
 /// The tables of the pack that comes with the program.
