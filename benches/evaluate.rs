@@ -39,8 +39,9 @@ fn main() {
     let pack = compiled.pack.expect("a pack without errors");
     let store = Store::open(db, Access::Read).expect("the database opens");
     if let Some(bytes) = std::env::var("BENCH_MMAP").ok().and_then(|n| n.parse::<i64>().ok()) {
-        store.conn().pragma_update(None, "cache_size", -1_000_000i64).expect("a cache");
-        let _: i64 = store.conn().query_row(&format!("PRAGMA mmap_size={bytes}"), [], |r| r.get(0)).expect("a map");
+        let conn = store.sqlite().expect("a database of SQLite");
+        conn.pragma_update(None, "cache_size", -1_000_000i64).expect("a cache");
+        let _: i64 = conn.query_row(&format!("PRAGMA mmap_size={bytes}"), [], |r| r.get(0)).expect("a map");
     }
     let repeat: usize = std::env::var("REPEAT").ok().and_then(|n| n.parse().ok()).unwrap_or(1);
     let rules: Vec<RuleRef> = pack.rules().into_iter().filter(|r| matches!(r, RuleRef::Trigger(_))).collect();

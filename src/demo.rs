@@ -7,17 +7,13 @@
 mod coordination;
 mod portfolio;
 
-use std::collections::HashMap;
-use std::collections::hash_map::Entry;
-
 use jiff::civil::{Date, Time};
 use jiff::{SignedDuration, Timestamp, ToSpan as _};
-use rusqlite::types::Value;
-use rusqlite::{Connection, params_from_iter};
 
 use crate::chance::Chance;
 use crate::lang::item::contract::Contract;
 use crate::lang::pack::Pack;
+use crate::sql::Arg;
 use crate::store::{ErrorKind, Store, StoreError, changes, migrate};
 use crate::time::{Calendar, Instant, Period};
 
@@ -84,11 +80,8 @@ fn refuse_full(store: &Store) -> Result<(), StoreError> {
     if !store.has_table("ventures")? {
         return Ok(());
     }
-    let held: bool = store
-        .conn()
-        .query_row("SELECT EXISTS (SELECT 1 FROM ventures)", [], |row| row.get(0))
-        .map_err(|e| store.fault(e))?;
-    if held {
+    let held = store.row("SELECT EXISTS (SELECT 1 FROM ventures)", &[], |row| row.truth(0))?;
+    if held == Some(true) {
         return Err(StoreError::new(
             ErrorKind::Refused,
             format!("`{}` holds ventures already", store.name()),
@@ -122,15 +115,10 @@ fn live_through(store: &mut Store, mut writes: &[Write]) -> Result<(), StoreErro
     Ok(())
 }
 
-/// Runs each statement, prepared once.
-fn put(conn: &Connection, writes: &[Write]) -> rusqlite::Result<()> {
-    let mut prepared = HashMap::new();
+/// Runs each statement.
+fn put(store: &Store, writes: &[Write]) -> Result<(), StoreError> {
     for write in writes {
-        let statement = match prepared.entry(write.what.name()) {
-            Entry::Occupied(found) => found.into_mut(),
-            Entry::Vacant(free) => free.insert(conn.prepare(&write.what.sql())?),
-        };
-        statement.execute(params_from_iter(&write.values))?;
+        store.execute(&write.what.sql(), &write.values)?;
     }
     Ok(())
 }
@@ -233,13 +221,6 @@ impl What {
         }
     }
 
-    fn name(self) -> &'static str {
-        match self {
-            What::Row(table) => table.name,
-            What::Change(sql) => sql,
-        }
-    }
-
     fn sql(self) -> String {
         match self {
             What::Row(Table { name, columns, .. }) => {
@@ -255,7 +236,7 @@ impl What {
 struct Write {
     at: Timestamp,
     what: What,
-    values: Vec<Value>,
+    values: Vec<Arg>,
 }
 
 /// Everything that happens, in any order.
@@ -266,60 +247,60 @@ struct Story {
 
 impl Story {
     /// A row that was there from the beginning.
-    fn given(&mut self, table: &'static Table, values: Vec<Value>) {
+    fn given(&mut self, table: &'static Table, values: Vec<Arg>) {
         self.row(self.clock.began, table, values);
     }
 
     /// A row that came at a moment.
-    fn row(&mut self, at: Timestamp, table: &'static Table, values: Vec<Value>) {
+    fn row(&mut self, at: Timestamp, table: &'static Table, values: Vec<Arg>) {
         debug_assert_eq!(table.columns.len(), values.len(), "{}", table.name);
         self.writes.push(Write { at, what: What::Row(table), values });
     }
 
     /// A statement that was run at a moment.
-    fn change(&mut self, at: Timestamp, sql: &'static str, values: Vec<Value>) {
+    fn change(&mut self, at: Timestamp, sql: &'static str, values: Vec<Arg>) {
         self.writes.push(Write { at, what: What::Change(sql), values });
     }
 }
 
 /// What can stand in a column.
 trait Stored {
-    fn stored(self) -> Value;
+    fn stored(self) -> Arg;
 }
 
 impl Stored for &str {
-    fn stored(self) -> Value {
-        Value::Text(self.to_owned())
+    fn stored(self) -> Arg {
+        Arg::Text(self.to_owned())
     }
 }
 
 impl Stored for String {
-    fn stored(self) -> Value {
-        Value::Text(self)
+    fn stored(self) -> Arg {
+        Arg::Text(self)
     }
 }
 
 impl Stored for i64 {
-    fn stored(self) -> Value {
-        Value::Integer(self)
+    fn stored(self) -> Arg {
+        Arg::Int(self)
     }
 }
 
 impl Stored for bool {
-    fn stored(self) -> Value {
-        Value::Integer(i64::from(self))
+    fn stored(self) -> Arg {
+        Arg::Int(i64::from(self))
     }
 }
 
 impl Stored for Date {
-    fn stored(self) -> Value {
-        Value::Text(self.to_string())
+    fn stored(self) -> Arg {
+        Arg::Text(self.to_string())
     }
 }
 
 impl Stored for Timestamp {
-    fn stored(self) -> Value {
-        Value::Text(self.strftime("%Y-%m-%dT%H:%M:%SZ").to_string())
+    fn stored(self) -> Arg {
+        Arg::Text(self.strftime("%Y-%m-%dT%H:%M:%SZ").to_string())
     }
 }
 
@@ -327,8 +308,8 @@ impl Stored for Timestamp {
 struct Moment(Timestamp);
 
 impl Stored for Moment {
-    fn stored(self) -> Value {
-        Value::Text(crate::store::moment(self.0))
+    fn stored(self) -> Arg {
+        Arg::Text(crate::store::moment(self.0))
     }
 }
 
@@ -336,8 +317,8 @@ impl Stored for Moment {
 struct Hundredths(i64);
 
 impl Stored for Hundredths {
-    fn stored(self) -> Value {
-        if self.0 % 100 == 0 { Value::Integer(self.0 / 100) } else { Value::Real(self.0 as f64 / 100.0) }
+    fn stored(self) -> Arg {
+        if self.0 % 100 == 0 { Arg::Int(self.0 / 100) } else { Arg::Real(self.0 as f64 / 100.0) }
     }
 }
 
@@ -345,14 +326,14 @@ impl Stored for Hundredths {
 struct Dollars(i64);
 
 impl Stored for Dollars {
-    fn stored(self) -> Value {
-        Value::Integer(self.0 * 100)
+    fn stored(self) -> Arg {
+        Arg::Int(self.0 * 100)
     }
 }
 
 impl<T: Stored> Stored for Option<T> {
-    fn stored(self) -> Value {
-        self.map_or(Value::Null, T::stored)
+    fn stored(self) -> Arg {
+        self.map_or(Arg::Null, T::stored)
     }
 }
 
@@ -413,7 +394,8 @@ mod tests {
             let width = query.column_count();
             let rows = query
                 .query_map([], |row| {
-                    let cells: Vec<Value> = (0..width).map(|i| row.get(i)).collect::<Result<_, _>>()?;
+                    let cells: Vec<rusqlite::types::Value> =
+                        (0..width).map(|i| row.get(i)).collect::<Result<_, _>>()?;
                     Ok(format!("{cells:?}"))
                 })
                 .expect("rows")

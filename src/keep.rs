@@ -17,7 +17,8 @@ use crate::engine::window::{self, Ahead, Limit};
 use crate::lang::expr::{Anchor, Binding, Checked, ContractId, Expr, ExprKind, Hop, PairsId, ParamId, Relation};
 use crate::lang::pack::{Pack, RuleRef};
 use crate::plan::{GroupId, GroupScan, Moment, MomentId, Plan, What};
-use crate::sql::{Arg, Query, quote};
+use crate::sql::Arg;
+use crate::store::changes::Position;
 use crate::store::read::{Contribution, Image, Renewal, Request, arg_text};
 use crate::store::{Store, StoreError, Version, baseline, catalog, changes};
 use crate::tick::{Standing, Taken, Tick};
@@ -112,7 +113,7 @@ struct Whole {
     clock: Timestamp,
     version: Version,
     schema: i64,
-    seq: i64,
+    position: Position,
     stages: String,
     /// The contracts of each table, by the name that the log has for it; nothing where not every table is logged.
     tables: Option<HashMap<String, Vec<ContractId>>>,
@@ -247,7 +248,7 @@ impl Whole {
     fn read(tick: &Tick<'_>, store: &Store) -> Result<Whole, StoreError> {
         // What is written while this reads is seen by the next tick once more, and does no harm.
         let (version, schema) = (store.version()?, changes::schema(store)?);
-        let seq = changes::log_head(store)?;
+        let position = changes::position(store)?;
         let stages = stages(store)?;
         let Taken { plan, readings } = tick.take_on(store, &mut Standing::default())?;
         let pack = tick.pack;
@@ -290,7 +291,7 @@ impl Whole {
             clock: tick.clock,
             version,
             schema,
-            seq,
+            position,
             stages,
             tables,
             distinct,
@@ -443,15 +444,9 @@ impl Whole {
             ahead.note(test.limit.clone(), limit, calendar.day_end(calendar.date(limit)));
             return Ok(());
         }
-        let name = quote(&column.stored);
-        let sql = format!(
-            "SELECT MIN(strftime('%Y-%m-%dT%H:%M:%fZ', {name})) FROM {} WHERE strftime('%Y-%m-%dT%H:%M:%fZ', {name}) >= ?1",
-            quote(&contract.table)
-        );
-        let query = Query { sql, args: vec![Arg::Text(crate::sql::moment_text(limit))] };
         let param = |id: ParamId| tick.param(id);
         let request = self.request(tick, &param);
-        let found = Renewal::of(store, &request, Readings::default()).least(&query)?;
+        let found = Renewal::of(store, &request, Readings::default()).nearest(test.contract, test.column, limit)?;
         if let Some(at) = found {
             // The text has three digits after the second, and may stand for anything finer.
             ahead.note(test.limit.clone(), limit, at.max(limit));
@@ -495,10 +490,10 @@ impl Whole {
             if stages(store)? != self.stages {
                 return Ok(Err(TooMuch("a stage was entered or a baseline taken")));
             }
-            let Some((head, changes)) = changes::after(store, self.seq, budget)? else {
+            let Some((head, changes)) = changes::after(store, &self.position, budget)? else {
                 return Ok(Err(TooMuch("more than a third was written")));
             };
-            self.seq = head;
+            self.position = head;
             for change in changes {
                 work.latest = work.latest.max(Some(change.at));
                 for id in tables.get(&change.table).into_iter().flatten() {
@@ -646,21 +641,17 @@ impl Whole {
                 continue;
             }
             let column = &contract.columns[test.column as usize];
-            let name = quote(&column.stored);
-            let text = |at: Timestamp| Arg::Text(crate::sql::moment_text(at));
-            let (between, args) = if column.ty == Type::Date {
-                let (from, to) = (calendar.date(before), calendar.date(now));
-                if from == to && calendar.day_start(from) != before {
+            let (mut from, mut to) = (before, now);
+            if column.ty == Type::Date {
+                let (first, last) = (calendar.date(before), calendar.date(now));
+                if first == last && calendar.day_start(first) != before {
                     continue;
                 }
-                let from = from.yesterday().unwrap_or(from);
-                let to = to.tomorrow().unwrap_or(to);
-                (format!("{name} >= ?1 AND {name} <= ?2"), [Arg::Text(from.to_string()), Arg::Text(to.to_string())])
-            } else {
-                let at = format!("strftime('%Y-%m-%dT%H:%M:%fZ', {name})");
-                (format!("{at} >= ?1 AND {at} <= ?2"), [text(before), text(now)])
-            };
-            let rows = reader.select(test.contract, &between, &args, budget + 1)?;
+                // Days begin and end elsewhere than in UTC: a day more on both sides is looked at in vain at most.
+                from = calendar.day_start(first.yesterday().unwrap_or(first));
+                to = calendar.day_end(last.tomorrow().unwrap_or(last));
+            }
+            let rows = reader.between(test.contract, test.column, from, to, budget + 1)?;
             if rows.len() > budget {
                 return Err(TooMuch("time has moved more than a third"));
             }
@@ -791,9 +782,9 @@ impl Partial<'_> {
                 }
                 for child in &self.whole.plan.contracts {
                     let contract = self.tick.pack.contract(*child);
-                    for column in contract.columns.iter().filter(|c| c.refers == Some(*id) && contract.is_table()) {
-                        let test = format!("{} = ?1", quote(&column.stored));
-                        let found = self.renewal.select(*child, &test, std::slice::from_ref(key), self.budget + 1)?;
+                    let refers = |i: &u32| contract.columns[*i as usize].refers == Some(*id) && contract.is_table();
+                    for column in (0..contract.columns.len() as u32).filter(refers) {
+                        let found = self.renewal.referring(*child, column, key, self.budget + 1)?;
                         if found.len() > self.budget {
                             return Err(TooMuch("more than a third refer to a row that came or went"));
                         }

@@ -14,27 +14,64 @@ use crate::lang::expr::{
 use crate::lang::item::contract::{Column, Contract, Encoding, Optional};
 use crate::lang::pack::Pack;
 use crate::plan::{GroupScan, Measure, What};
+use crate::store::Class;
 use crate::time::{Calendar, Instant, Range};
 use crate::value::{Number, Type, Value};
 
 /// A parameter of a statement.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Arg {
+    /// Nothing.
+    Null,
     /// Text.
     Text(String),
     /// A whole number.
     Int(i64),
     /// Any other number.
     Real(f64),
+    /// Bytes.
+    Bytes(Vec<u8>),
+}
+
+impl From<&str> for Arg {
+    fn from(text: &str) -> Arg {
+        Arg::Text(text.to_owned())
+    }
+}
+
+impl From<String> for Arg {
+    fn from(text: String) -> Arg {
+        Arg::Text(text)
+    }
+}
+
+impl From<&String> for Arg {
+    fn from(text: &String) -> Arg {
+        Arg::Text(text.clone())
+    }
+}
+
+impl From<i64> for Arg {
+    fn from(n: i64) -> Arg {
+        Arg::Int(n)
+    }
+}
+
+impl<T: Into<Arg>> From<Option<T>> for Arg {
+    fn from(value: Option<T>) -> Arg {
+        value.map_or(Arg::Null, T::into)
+    }
 }
 
 impl Arg {
     /// As it would be written in the statement, for people.
     pub fn show(&self) -> String {
         match self {
+            Arg::Null => "NULL".to_owned(),
             Arg::Text(text) => format!("'{}'", text.replace('\'', "''")),
             Arg::Int(n) => n.to_string(),
             Arg::Real(n) => n.to_string(),
+            Arg::Bytes(bytes) => format!("x'{}'", bytes.iter().map(|b| format!("{b:02x}")).collect::<String>()),
         }
     }
 }
@@ -57,8 +94,19 @@ pub enum Source {
     AsOf(Timestamp),
 }
 
+/// In which words statements are written.
+#[derive(Clone, Copy)]
+pub enum Dialect<'a> {
+    /// Those of SQLite, whose columns hold whatever is put there.
+    Sqlite,
+    /// Those of PostgreSQL, with what each column of each table holds.
+    Postgres(&'a dyn Fn(&str, &str) -> Class),
+}
+
 /// What all statements of one instant share.
 pub struct Sql<'a> {
+    /// The words they are written in.
+    pub dialect: Dialect<'a>,
     /// The pack.
     pub pack: &'a Pack,
     /// Values of params.
@@ -77,6 +125,17 @@ pub struct Sql<'a> {
     pub only: Option<&'a [Arg]>,
     /// Take this row of the scanned contract instead of its table: the values of its columns in their order.
     pub row: Option<&'a [Option<Arg>]>,
+}
+
+/// Which rows are looked at.
+#[derive(Debug, Clone, Copy)]
+pub enum Look<'a> {
+    /// Those with this key.
+    Key(&'a [Arg]),
+    /// Those that hold a value in a column.
+    Holds(u32, &'a Arg),
+    /// Those whose date or moment in a column lies between two.
+    Between(u32, Timestamp, Timestamp),
 }
 
 /// Where nothing is known of indexes.
@@ -114,6 +173,101 @@ impl Writer {
     }
 }
 
+/// A column where a statement names it.
+struct Place<'c> {
+    name: String,
+    column: &'c Column,
+    class: Class,
+}
+
+impl Place<'_> {
+    /// The expression by which its values compare with others of their type.
+    fn value(&self) -> String {
+        let texts = !self.column.ty.is_quantity() && !matches!(self.column.ty, Type::Truth | Type::Span);
+        match self.class {
+            Class::Any | Class::Text => self.name.clone(),
+            _ if texts => format!("{}::text", self.name),
+            _ => self.name.clone(),
+        }
+    }
+
+    /// The expression by which days compare.
+    fn day(&self) -> String {
+        match self.class {
+            Class::Text => format!("{} COLLATE \"C\"", self.name),
+            Class::Moment => format!("{}::date", self.name),
+            _ => self.name.clone(),
+        }
+    }
+
+    /// The expression by which moments compare, whatever form they are stored in.
+    fn moment(&self) -> String {
+        match self.class {
+            // UTC text with milliseconds.
+            Class::Any => format!("strftime('%Y-%m-%dT%H:%M:%fZ', {})", self.name),
+            Class::Text => format!("CASE WHEN {0} ~ '{MOMENT}' THEN {0}::timestamptz END", self.name),
+            _ => self.name.clone(),
+        }
+    }
+
+    /// A test that it holds this value. The server finds the type of the parameter by the column.
+    fn is(&self, value: &Arg, w: &mut Writer) -> String {
+        format!("{} = {}", self.name, w.arg(value.clone()))
+    }
+
+    /// A value as if it stood in the column.
+    fn literal(&self, value: Option<&Arg>, w: &mut Writer) -> String {
+        let place = value.map_or_else(|| "NULL".to_owned(), |value| w.arg(value.clone()));
+        let ty = match self.class {
+            Class::Any => return place,
+            Class::Text | Class::Word | Class::Other => "text",
+            Class::Whole => "bigint",
+            Class::Decimal => "numeric",
+            Class::Binary => "double precision",
+            Class::Truth => "boolean",
+            Class::Date => "date",
+            Class::Moment => "timestamptz",
+        };
+        format!("{place}::{ty}")
+    }
+
+    /// A day as a parameter to compare it with.
+    fn day_arg(&self, day: String, w: &mut Writer) -> String {
+        let place = w.arg(Arg::Text(day));
+        match self.class {
+            Class::Any => place,
+            Class::Text => format!("{place}::text"),
+            _ => format!("{place}::date"),
+        }
+    }
+
+    /// A moment as a parameter to compare it with.
+    fn moment_arg(&self, at: Timestamp, w: &mut Writer) -> String {
+        let place = w.arg(Arg::Text(moment_text(at)));
+        if self.class == Class::Any { place } else { format!("{place}::timestamptz") }
+    }
+
+    /// A test that it holds no date or moment that can be placed in time.
+    fn unusable(&self) -> String {
+        let name = &self.name;
+        match self.class {
+            Class::Any => format!("{name} NOT GLOB '[0-9][0-9][0-9][0-9]-[0-1][0-9]-[0-3][0-9]*'"),
+            Class::Text if self.column.ty == Type::Date => format!("{name} !~ '^{DAY}$'"),
+            Class::Text => format!("{name} !~ '{MOMENT}'"),
+            _ => format!("NOT isfinite({name})"),
+        }
+    }
+}
+
+/// A day that is one in the calendar, as text.
+const DAY: &str = "(?!0000)([0-9]{4}-(0[13578]|1[02])-(0[1-9]|[12][0-9]|3[01])|[0-9]{4}-(0[469]|11)-(0[1-9]|[12][0-9]|30)\
+    |[0-9]{4}-02-(0[1-9]|1[0-9]|2[0-8])|([0-9]{2}(0[48]|[2468][048]|[13579][26])|([02468][048]|[13579][26])00)-02-29)";
+
+/// A moment as text, in every form that can be read as one and in no other, so that the server can be told to read it.
+const MOMENT: &str = "^(?!0000)([0-9]{4}-(0[13578]|1[02])-(0[1-9]|[12][0-9]|3[01])|[0-9]{4}-(0[469]|11)-(0[1-9]|[12][0-9]|30)\
+    |[0-9]{4}-02-(0[1-9]|1[0-9]|2[0-8])|([0-9]{2}(0[48]|[2468][048]|[13579][26])|([02468][048]|[13579][26])00)-02-29)\
+    ([T ]([01][0-9]|2[0-3]):[0-5][0-9](:[0-5][0-9]([.][0-9]+)?)?(Z|[+-](0[0-9]|1[0-4])(:?[0-5][0-9])?)?)?$";
+
 /// The number a stored value of a column has.
 fn stored_number(value: Number, encoding: &Encoding) -> Arg {
     let stored = match encoding {
@@ -138,11 +292,6 @@ fn stored_word(word: &str, column: &Column) -> String {
     }
 }
 
-/// The expression by which moments compare: whatever form they are stored in, as UTC text with milliseconds.
-fn moment_expr(column: &str) -> String {
-    format!("strftime('%Y-%m-%dT%H:%M:%fZ', {column})")
-}
-
 impl Sql<'_> {
     fn calendar(&self) -> &Calendar {
         &self.pack.settings.calendar
@@ -151,29 +300,64 @@ impl Sql<'_> {
     /// The tests that a row has the key that alone is asked for.
     fn only_row(&self, contract: &Contract, alias: &str, w: &mut Writer) -> Vec<String> {
         let parts = contract.key.iter().zip(self.only.unwrap_or_default());
-        parts
-            .map(|(k, part)| {
-                let name = quote(&contract.columns[*k as usize].stored);
-                format!("{alias}{name} = {}", w.arg(part.clone()))
-            })
-            .collect()
+        parts.map(|(k, part)| self.place(contract, alias, *k).is(part, w)).collect()
     }
 
     /// The scanned contract: its table, or the one row that stands for it.
     fn scanned(&self, id: ContractId, w: &mut Writer) -> String {
         let Some(row) = self.row else { return self.from(id, w) };
-        let columns: Vec<String> = self
-            .pack
-            .contract(id)
-            .columns
-            .iter()
+        let columns: Vec<String> = (0..)
             .zip(row)
             .map(|(column, value)| {
-                let value = value.as_ref().map_or_else(|| "NULL".to_owned(), |v| w.arg(v.clone()));
-                format!("{value} AS {}", quote(&column.stored))
+                let place = self.place(self.pack.contract(id), "", column);
+                format!("{} AS {}", place.literal(value.as_ref(), w), quote(&place.column.stored))
             })
             .collect();
         format!("(SELECT {})", columns.join(", "))
+    }
+
+    fn is_postgres(&self) -> bool {
+        matches!(self.dialect, Dialect::Postgres(_))
+    }
+
+    /// A column of a contract, behind an alias such as `r.`.
+    fn place<'c>(&self, contract: &'c Contract, alias: &str, column: u32) -> Place<'c> {
+        let column = &contract.columns[column as usize];
+        let class = match self.dialect {
+            Dialect::Sqlite => Class::Any,
+            Dialect::Postgres(class) => class(&contract.table, &column.stored),
+        };
+        Place { name: format!("{alias}{}", quote(&column.stored)), column, class }
+    }
+
+    /// What is always so, or never.
+    fn always(&self, truth: bool) -> String {
+        match (self.is_postgres(), truth) {
+            (true, true) => "true",
+            (true, false) => "false",
+            (false, true) => "1",
+            (false, false) => "0",
+        }
+        .into()
+    }
+
+    /// The functions for the less and the greater of two values.
+    fn ends(&self) -> (&'static str, &'static str) {
+        if self.is_postgres() { ("LEAST", "GREATEST") } else { ("MIN", "MAX") }
+    }
+
+    /// That two columns hold the same. Those of different types are held against each other as texts.
+    fn same(&self, a: &Place<'_>, b: &Place<'_>) -> String {
+        if a.class == b.class {
+            format!("{} = {}", a.name, b.name)
+        } else {
+            format!("{}::text = {}::text", a.name, b.name)
+        }
+    }
+
+    /// The column by which rows of a contract are named.
+    fn key_place<'c>(&self, contract: &'c Contract, alias: &str) -> Option<Place<'c>> {
+        contract.key.first().map(|key| self.place(contract, alias, *key))
     }
 
     fn from(&self, id: ContractId, w: &mut Writer) -> String {
@@ -182,58 +366,60 @@ impl Sql<'_> {
             Source::Live => quote(&contract.table),
             Source::AsOf(at) => {
                 let place = w.arg(Arg::Text(moment_text(at)));
-                crate::store::changes::history_sql(contract, &place)
+                if self.is_postgres() {
+                    return crate::store::changes::history_sql(contract, &format!("{place}::timestamptz"), true);
+                }
+                crate::store::changes::history_sql(contract, &place, false)
             }
         }
     }
 
-    /// `column` within a range of time.
-    fn within(&self, column: &str, ty: &Type, range: &Range, w: &mut Writer) -> Vec<String> {
+    /// A column within a range of time.
+    fn within(&self, place: &Place<'_>, range: &Range, w: &mut Writer) -> Vec<String> {
         let mut parts = Vec::new();
-        if *ty == Type::Date {
+        if place.column.ty == Type::Date {
             let (from, to) = self.calendar().days(range);
+            let day = place.day();
             if let Some(from) = from {
-                parts.push(format!("{column} >= {}", w.arg(Arg::Text(from.to_string()))));
+                parts.push(format!("{day} >= {}", place.day_arg(from.to_string(), w)));
             }
-            parts.push(format!("{column} <= {}", w.arg(Arg::Text(to.to_string()))));
+            parts.push(format!("{day} <= {}", place.day_arg(to.to_string(), w)));
             return parts;
         }
-        let at = moment_expr(column);
+        let at = place.moment();
         if let Some((from, closed)) = range.from {
-            // The day before bounds the text in every form a moment may have, so that an index can be used.
-            let day = from.to_zoned(jiff::tz::TimeZone::UTC).date().yesterday().unwrap_or(Date::MIN);
-            parts.push(format!("{column} >= {}", w.arg(Arg::Text(day.to_string()))));
-            parts.push(format!("{at} {} {}", if closed { ">=" } else { ">" }, w.arg(Arg::Text(moment_text(from)))));
+            if place.class == Class::Any {
+                // The day before bounds the text in every form a moment may have, so that an index can be used.
+                let day = from.to_zoned(jiff::tz::TimeZone::UTC).date().yesterday().unwrap_or(Date::MIN);
+                parts.push(format!("{} >= {}", place.name, w.arg(Arg::Text(day.to_string()))));
+            }
+            parts.push(format!("{at} {} {}", if closed { ">=" } else { ">" }, place.moment_arg(from, w)));
         }
         let (to, closed) = range.to;
-        parts.push(format!("{at} {} {}", if closed { "<=" } else { "<" }, w.arg(Arg::Text(moment_text(to)))));
+        parts.push(format!("{at} {} {}", if closed { "<=" } else { "<" }, place.moment_arg(to, w)));
         parts
     }
 
     /// Which rows of a contract can be seen at the instant.
     fn visible(&self, contract: &Contract, alias: &str, w: &mut Writer) -> Vec<String> {
-        let column = |c: u32| {
-            (format!("{alias}{}", quote(&contract.columns[c as usize].stored)), &contract.columns[c as usize].ty)
-        };
         let mut parts = Vec::new();
         if let Some(dated) = contract.dated {
-            let (name, ty) = column(dated);
-            parts.extend(self.within(&name, ty, &window::seen(self.at), w));
+            parts.extend(self.within(&self.place(contract, alias, dated), &window::seen(self.at), w));
         }
         if let Some((from, until)) = contract.valid {
             // Without a beginning it is in force from ever, as without an end it is for ever.
-            let (name, ty) = column(from);
-            let begun = self.within(&name, ty, &window::seen(self.at), w);
-            parts.push(format!("({name} IS NULL OR ({}))", begun.join(" AND ")));
-            let (name, ty) = column(until);
-            let after = match ty {
+            let place = self.place(contract, alias, from);
+            let begun = self.within(&place, &window::seen(self.at), w);
+            parts.push(format!("({} IS NULL OR ({}))", place.name, begun.join(" AND ")));
+            let place = self.place(contract, alias, until);
+            let after = match place.column.ty {
                 Type::Date => {
                     let (_, last) = self.calendar().days(&window::seen(self.at));
-                    format!("{name} > {}", w.arg(Arg::Text(last.to_string())))
+                    format!("{} > {}", place.day(), place.day_arg(last.to_string(), w))
                 }
-                _ => format!("{} > {}", moment_expr(&name), w.arg(Arg::Text(moment_text(self.at.at)))),
+                _ => format!("{} > {}", place.moment(), place.moment_arg(self.at.at, w)),
             };
-            parts.push(format!("({name} IS NULL OR {after})"));
+            parts.push(format!("({} IS NULL OR {after})", place.name));
         }
         parts
     }
@@ -251,8 +437,8 @@ impl Sql<'_> {
             let dates = [contract.dated, contract.valid.map(|v| v.0)].into_iter().flatten();
             let unusable: Vec<String> = dates
                 .map(|c| {
-                    let name = format!("r.{}", quote(&contract.columns[c as usize].stored));
-                    format!("{name} IS NULL OR {name} NOT GLOB '[0-9][0-9][0-9][0-9]-[0-1][0-9]-[0-3][0-9]*'")
+                    let place = self.place(contract, "r.", c);
+                    format!("{} IS NULL OR {}", place.name, place.unusable())
                 })
                 .collect();
             sql.push_str(&format!(" WHERE (({}) OR {})", visible.join(" AND "), unusable.join(" OR ")));
@@ -265,8 +451,44 @@ impl Sql<'_> {
         Query { sql, args: w.args }
     }
 
+    /// All columns of some rows of a contract, whatever their date.
+    pub fn look(&self, id: ContractId, look: &Look<'_>, at_most: usize) -> Query {
+        let contract = self.pack.contract(id);
+        let mut w = Writer::new();
+        let columns: Vec<String> = contract
+            .columns
+            .iter()
+            .map(|c| if matches!(c.ty, Type::List(_)) { "NULL".to_owned() } else { format!("r.{}", quote(&c.stored)) })
+            .collect();
+        let tests: Vec<String> = match look {
+            Look::Key(key) => {
+                let parts = contract.key.iter().zip(*key);
+                parts.map(|(k, part)| self.place(contract, "r.", *k).is(part, &mut w)).collect()
+            }
+            Look::Holds(column, value) => vec![self.place(contract, "r.", *column).is(value, &mut w)],
+            Look::Between(column, from, to) => {
+                let place = self.place(contract, "r.", *column);
+                self.within(&place, &Range { from: Some((*from, true)), to: (*to, true) }, &mut w)
+            }
+        };
+        let limit = if at_most == usize::MAX { String::new() } else { format!(" LIMIT {at_most}") };
+        let table = quote(&contract.table);
+        let sql = format!("SELECT {} FROM {table} AS r WHERE {}{limit}", columns.join(", "), tests.join(" AND "));
+        Query { sql, args: w.args }
+    }
+
+    /// The first moment of a column at or after another one.
+    pub fn nearest(&self, id: ContractId, column: u32, from: Timestamp) -> Query {
+        let contract = self.pack.contract(id);
+        let mut w = Writer::new();
+        let place = self.place(contract, "r.", column);
+        let (at, from) = (place.moment(), place.moment_arg(from, &mut w));
+        let table = quote(&contract.table);
+        Query { sql: format!("SELECT MIN({at}) FROM {table} AS r WHERE {at} >= {from}"), args: w.args }
+    }
+
     /// The column of a filter, with the joins it needs.
-    fn column<'c>(&'c self, from: ContractId, hops: &[Hop], column: u32, w: &mut Writer) -> (String, &'c Column) {
+    fn column<'c>(&'c self, from: ContractId, hops: &[Hop], column: u32, w: &mut Writer) -> Place<'c> {
         let mut alias = "r".to_owned();
         let mut at = from;
         for (i, hop) in hops.iter().enumerate() {
@@ -281,20 +503,16 @@ impl Sql<'_> {
                 let name = format!("j{}", w.joins.len() + 1);
                 let table = self.from(next, w);
                 let target = self.pack.contract(next);
-                let key = target.key.first().map_or("id", |k| &target.columns[*k as usize].stored);
-                let via = &self.pack.contract(at).columns[*through as usize].stored;
-                w.join_sql.push_str(&format!(
-                    " LEFT JOIN {table} AS {name} ON {name}.{} = {alias}.{}",
-                    quote(key),
-                    quote(via)
-                ));
+                let via = self.place(self.pack.contract(at), &format!("{alias}."), *through);
+                let key = self.key_place(target, &format!("{name}."));
+                let same = key.map_or_else(|| format!("{name}.\"id\" = {}", via.name), |key| self.same(&key, &via));
+                w.join_sql.push_str(&format!(" LEFT JOIN {table} AS {name} ON {same}"));
                 w.joins.push((path.to_vec(), name.clone()));
                 name
             });
             at = next;
         }
-        let column = &self.pack.contract(at).columns[column as usize];
-        (format!("{alias}.{}", quote(&column.stored)), column)
+        self.place(self.pack.contract(at), &format!("{alias}."), column)
     }
 
     fn filter(&self, e: &Expr<Checked>, from: ContractId, w: &mut Writer) -> String {
@@ -302,68 +520,69 @@ impl Sql<'_> {
             ExprKind::Joint(joint, all) => {
                 let parts: Vec<String> = all.iter().map(|e| self.filter(e, from, w)).collect();
                 let word = if *joint == Joint::And { " AND " } else { " OR " };
-                if parts.is_empty() { "1".into() } else { format!("({})", parts.join(word)) }
+                if parts.is_empty() { self.always(true) } else { format!("({})", parts.join(word)) }
             }
             ExprKind::Not(e) => format!("NOT {}", self.filter(e, from, w)),
             ExprKind::Compare(compare, a, b) => {
                 let value = window::constant(b, self.param);
-                self.on_column(a, from, w, |sql, name, column, w| match &value {
-                    Some(value) => sql.compare(name, column, *compare, value, w),
-                    None => "0".into(),
+                self.on_column(a, from, w, |sql, place, w| match &value {
+                    Some(value) => sql.compare(place, *compare, value, w),
+                    None => sql.always(false),
                 })
             }
             ExprKind::OneOf(negated, a, all) => {
                 let values: Vec<Value> = all.iter().filter_map(|e| window::constant(e, self.param)).collect();
-                let one = self.on_column(a, from, w, |sql, name, column, w| {
-                    let list: Vec<String> = values.iter().map(|v| sql.constant(column, v, w)).collect();
-                    format!("({name} IS NOT NULL AND {name} IN ({}))", list.join(", "))
+                let one = self.on_column(a, from, w, |sql, place, w| {
+                    let list: Vec<String> = values.iter().map(|v| sql.constant(place, v, w)).collect();
+                    format!("({} IS NOT NULL AND {} IN ({}))", place.name, sql.compared(place), list.join(", "))
                 });
                 if *negated { format!("NOT {one}") } else { one }
             }
             ExprKind::Between(a, low, high) => {
                 let (low, high) = (window::constant(low, self.param), window::constant(high, self.param));
-                self.on_column(a, from, w, |sql, name, column, w| match (&low, &high) {
+                self.on_column(a, from, w, |sql, place, w| match (&low, &high) {
                     (Some(low), Some(high)) => {
-                        let low = sql.compare(name, column, Compare::AtLeast, low, w);
-                        format!("({low} AND {})", sql.compare(name, column, Compare::AtMost, high, w))
+                        let low = sql.compare(place, Compare::AtLeast, low, w);
+                        format!("({low} AND {})", sql.compare(place, Compare::AtMost, high, w))
                     }
-                    _ => "0".into(),
+                    _ => sql.always(false),
                 })
             }
-            ExprKind::Presence(negated, presence, a) => self.on_column(a, from, w, |_, name, _, _| {
+            ExprKind::Presence(negated, presence, a) => self.on_column(a, from, w, |_, place, _| {
                 let missing = (*presence == Presence::Missing) != *negated;
-                format!("{name} IS {}NULL", if missing { "" } else { "NOT " })
+                format!("{} IS {}NULL", place.name, if missing { "" } else { "NOT " })
             }),
             ExprKind::Distance(d) => {
                 let span = window::constant(&d.span, self.param);
-                self.on_column(&d.value, from, w, |sql, name, column, w| {
-                    let Some(span) = &span else { return "0".into() };
+                self.on_column(&d.value, from, w, |sql, place, w| {
+                    let Some(span) = &span else { return sql.always(false) };
                     let ago = matches!(d.anchor, Anchor::Ago);
                     let limit = window::moved(sql.calendar(), sql.at.at, span, !ago);
-                    if column.ty == Type::Date {
-                        return sql.date_distance(name, d.more, ago, limit, w);
+                    if place.column.ty == Type::Date {
+                        return sql.date_distance(place, d.more, ago, limit, w);
                     }
                     let earlier = d.more == ago;
-                    let at = w.arg(Arg::Text(moment_text(limit)));
-                    let test = format!("{} {} {at}", moment_expr(name), if earlier { "<" } else { ">" });
-                    format!("({name} IS NOT NULL AND {test})")
+                    let at = place.moment_arg(limit, w);
+                    let test = format!("{} {} {at}", place.moment(), if earlier { "<" } else { ">" });
+                    format!("({} IS NOT NULL AND {test})", place.name)
                 })
             }
-            _ => "0".into(),
+            _ => self.always(false),
         }
     }
 
     /// A date ends with its day where its age counts, and begins with it where it lies ahead.
-    fn date_distance(&self, name: &str, more: bool, ago: bool, limit: Timestamp, w: &mut Writer) -> String {
+    fn date_distance(&self, place: &Place<'_>, more: bool, ago: bool, limit: Timestamp, w: &mut Writer) -> String {
         let last = |closed: bool| self.calendar().days(&Range { from: None, to: (limit, closed) }).1;
-        let day = |date: Date, w: &mut Writer| w.arg(Arg::Text(date.to_string()));
+        let mut day = |date: Date| place.day_arg(date.to_string(), w);
+        let is = place.day();
         let test = match (ago, more) {
-            (true, true) => format!("{name} < {}", day(last(false), w)),
-            (true, false) => format!("{name} >= {}", day(last(true), w)),
-            (false, true) => format!("{name} > {}", day(last(true), w)),
-            (false, false) => format!("{name} <= {}", day(last(false), w)),
+            (true, true) => format!("{is} < {}", day(last(false))),
+            (true, false) => format!("{is} >= {}", day(last(true))),
+            (false, true) => format!("{is} > {}", day(last(true))),
+            (false, false) => format!("{is} <= {}", day(last(false))),
         };
-        format!("({name} IS NOT NULL AND {test})")
+        format!("({} IS NOT NULL AND {test})", place.name)
     }
 
     fn on_column(
@@ -371,56 +590,94 @@ impl Sql<'_> {
         e: &Expr<Checked>,
         from: ContractId,
         w: &mut Writer,
-        write: impl FnOnce(&Self, &str, &Column, &mut Writer) -> String,
+        write: impl FnOnce(&Self, &Place<'_>, &mut Writer) -> String,
     ) -> String {
-        let ExprKind::Name(Binding::Column { hops, column, .. }) = &e.kind else { return "0".into() };
-        let (name, column) = self.column(from, hops, *column, w);
-        write(self, &name, column, w)
+        let ExprKind::Name(Binding::Column { hops, column, .. }) = &e.kind else { return self.always(false) };
+        let place = self.column(from, hops, *column, w);
+        write(self, &place, w)
     }
 
-    fn constant(&self, column: &Column, value: &Value, w: &mut Writer) -> String {
-        w.arg(match value {
-            Value::Number(n) => stored_number(*n, &column.encoding),
-            Value::Truth(truth) => Arg::Int(i64::from(*truth)),
-            Value::Text(text) => Arg::Text(stored_word(text, column)),
-            Value::Date(date) => Arg::Text(date.to_string()),
-            Value::Moment(at) => Arg::Text(moment_text(*at)),
-            Value::Span(span) => Arg::Int(span.count()),
-        })
+    /// The expression by which a column compares with constants of its type.
+    fn compared(&self, place: &Place<'_>) -> String {
+        match place.column.ty {
+            _ if place.class == Class::Any => place.name.clone(),
+            Type::Date => place.day(),
+            Type::Moment => place.moment(),
+            _ => place.value(),
+        }
     }
 
-    fn compare(&self, name: &str, column: &Column, compare: Compare, value: &Value, w: &mut Writer) -> String {
+    fn constant(&self, place: &Place<'_>, value: &Value, w: &mut Writer) -> String {
+        let typed = place.class != Class::Any;
+        match value {
+            Value::Number(n) => {
+                let arg = stored_number(*n, &place.column.encoding);
+                match (arg, &place.column.encoding) {
+                    (Arg::Int(n), _) if typed => format!("{}::bigint", w.arg(Arg::Int(n))),
+                    (Arg::Real(_), encoding) if typed => {
+                        let exact = match encoding {
+                            Encoding::Scaled(scale) => n.over(*scale).unwrap_or(*n),
+                            _ => *n,
+                        };
+                        format!("{}::numeric", w.arg(Arg::Text(exact.decimal(38))))
+                    }
+                    (arg, _) => w.arg(arg),
+                }
+            }
+            Value::Truth(truth) if place.class == Class::Truth => self.always(*truth),
+            Value::Truth(truth) if typed => i64::from(*truth).to_string(),
+            Value::Truth(truth) => w.arg(Arg::Int(i64::from(*truth))),
+            Value::Text(text) => {
+                let place_of = w.arg(Arg::Text(stored_word(text, place.column)));
+                if typed { format!("{place_of}::text") } else { place_of }
+            }
+            Value::Date(date) => place.day_arg(date.to_string(), w),
+            Value::Moment(at) => place.moment_arg(*at, w),
+            Value::Span(span) if typed => format!("{}::bigint", w.arg(Arg::Int(span.count()))),
+            Value::Span(span) => w.arg(Arg::Int(span.count())),
+        }
+    }
+
+    fn compare(&self, place: &Place<'_>, compare: Compare, value: &Value, w: &mut Writer) -> String {
+        let (name, column) = (&*place.name, place.column);
         let timely = matches!(column.ty, Type::Date | Type::Moment);
         if timely {
+            let day = place.day();
             let at = match value {
                 Value::Date(date) if column.ty == Type::Date => {
-                    let place = w.arg(Arg::Text(date.to_string()));
-                    return missing_aware(name, name, compare, &place);
+                    let place = place.day_arg(date.to_string(), w);
+                    return missing_aware(name, &day, compare, &place);
                 }
                 Value::Date(date) => self.calendar().day_start(*date),
                 Value::Moment(at) => *at,
-                _ => return "0".into(),
+                _ => return self.always(false),
             };
             if column.ty == Type::Date {
                 let last = |closed| self.calendar().days(&Range { from: None, to: (at, closed) }).1;
-                let (sign, day) = match compare {
+                let (sign, limit) = match compare {
                     Compare::AtLeast => (">", last(false)),
                     Compare::Above => (">", last(true)),
                     Compare::AtMost => ("<=", last(true)),
                     Compare::Below => ("<=", last(false)),
                     Compare::Is | Compare::IsNot => {
-                        let same = self.calendar().day_start(last(true)) == at;
-                        let place = w.arg(Arg::Text(if same { last(true).to_string() } else { String::new() }));
-                        return missing_aware(name, name, compare, &place);
+                        if self.calendar().day_start(last(true)) == at {
+                            let place = place.day_arg(last(true).to_string(), w);
+                            return missing_aware(name, &day, compare, &place);
+                        }
+                        // No day is a moment in the middle of one.
+                        return match compare {
+                            Compare::IsNot => self.always(true),
+                            _ => self.always(false),
+                        };
                     }
                 };
-                return format!("({name} IS NOT NULL AND {name} {sign} {})", w.arg(Arg::Text(day.to_string())));
+                return format!("({name} IS NOT NULL AND {day} {sign} {})", place.day_arg(limit.to_string(), w));
             }
-            let place = w.arg(Arg::Text(moment_text(at)));
-            return missing_aware(name, &moment_expr(name), compare, &place);
+            let right = place.moment_arg(at, w);
+            return missing_aware(name, &place.moment(), compare, &right);
         }
-        let place = self.constant(column, value, w);
-        missing_aware(name, name, compare, &place)
+        let right = self.constant(place, value, w);
+        missing_aware(name, &place.value(), compare, &right)
     }
 
     /// The statements of a group scan: one for all aggregates, one for each kind of "latest row" probe.
@@ -471,8 +728,7 @@ impl Sql<'_> {
         let Some((last, before)) = scan.hops.split_last() else {
             // Each row of the key's own table is a group of its own.
             let contract = self.pack.contract(scan.contract);
-            let key = contract.key.first().map(|k| &contract.columns[*k as usize]);
-            return key.map(|column| format!("r.{}", quote(&column.stored)));
+            return self.key_place(contract, "r.").map(|place| place.name);
         };
         let mut at = scan.contract;
         for hop in before {
@@ -482,7 +738,7 @@ impl Sql<'_> {
         }
         let Hop::Column(column) = last else { return None };
         let _ = at;
-        Some(self.column(scan.contract, before, *column, w).0)
+        Some(self.column(scan.contract, before, *column, w).name)
     }
 
     /// The rows of a scan that none of its windows needs are not read.
@@ -526,13 +782,18 @@ impl Sql<'_> {
         if let Some((column, range)) = self.window(measure)
             && hull.is_none_or(|h| *h != (column, range))
         {
-            let column = &contract.columns[column as usize];
-            parts.extend(self.within(&format!("r.{}", quote(&column.stored)), &column.ty, &range, w));
+            parts.extend(self.within(&self.place(contract, "r.", column), &range, w));
         }
         if let Some(filter) = &measure.filter {
             parts.push(self.filter(filter, scan.contract, w));
         }
         parts
+    }
+
+    /// A column as it is put in order.
+    fn ordered(&self, contract: &Contract, column: u32) -> String {
+        let place = self.place(contract, "r.", column);
+        if place.class == Class::Text { format!("{} COLLATE \"C\"", place.name) } else { place.name }
     }
 
     fn aggregates(&self, scan: &GroupScan, measures: &[usize]) -> Query {
@@ -553,18 +814,18 @@ impl Sql<'_> {
                 What::Rows => "COUNT(*)".to_owned(),
                 What::Known(c) => format!("COUNT({})", name(c)),
                 What::Distinct(c) => format!("COUNT(DISTINCT {})", name(c)),
+                What::Sum(c) if self.is_postgres() => match self.place(contract, "r.", c).class {
+                    // By way of its text a binary number becomes the decimal that was meant, and sums are exact.
+                    Class::Binary => format!("SUM({}::text::numeric)", name(c)),
+                    _ => format!("SUM({})", name(c)),
+                },
                 What::Sum(c) if self.exact => format!("exact_sum({})", name(c)),
                 What::Sum(c) => format!("SUM({})", name(c)),
-                What::Min(c) => format!("MIN({})", name(c)),
-                What::Max(c) => format!("MAX({})", name(c)),
+                What::Min(c) => format!("MIN({})", self.ordered(contract, c)),
+                What::Max(c) => format!("MAX({})", self.ordered(contract, c)),
                 What::Newest | What::Latest(_) | What::First(_) => {
-                    let dated = contract.dated.unwrap_or(0);
-                    let ty = &contract.columns[dated as usize].ty;
-                    if *ty == Type::Date {
-                        format!("MAX({})", name(dated))
-                    } else {
-                        format!("MAX({})", moment_expr(&name(dated)))
-                    }
+                    let place = self.place(contract, "r.", contract.dated.unwrap_or(0));
+                    format!("MAX({})", if place.column.ty == Type::Date { place.day() } else { place.moment() })
                 }
             };
             let condition = self.condition(scan, measure, hull.as_ref(), &mut w);
@@ -576,8 +837,7 @@ impl Sql<'_> {
         }
         let mut tests = self.visible(contract, "r.", &mut w);
         if let Some((column, range)) = &hull {
-            let column = &contract.columns[*column as usize];
-            let tests_of_time = self.within(&format!("r.{}", quote(&column.stored)), &column.ty, range, &mut w);
+            let tests_of_time = self.within(&self.place(contract, "r.", *column), range, &mut w);
             tests.extend(tests_of_time.into_iter().filter(|t| !tests.contains(t)).collect::<Vec<_>>());
         }
         let mut sql = match &sought {
@@ -611,7 +871,8 @@ impl Sql<'_> {
         };
         let (column, range) = hull?;
         let live = (self.source)(scan.contract) == Source::Live && self.row.is_none();
-        if !live || range.from.is_none() || !(self.indexed)(scan.contract, *via, *column) {
+        // The planner of PostgreSQL finds that out by itself.
+        if self.is_postgres() || !live || range.from.is_none() || !(self.indexed)(scan.contract, *via, *column) {
             return None;
         }
         let contract = self.pack.contract(scan.contract);
@@ -656,12 +917,14 @@ impl Sql<'_> {
         }
         // The same tests inside the probe speak of its own row.
         let inner: Vec<String> = tests.iter().map(|t| t.replace("r.\"", "x.\"")).collect();
-        let date = quote(&dated.stored);
-        let (outer_date, inner_date) = if dated.ty == Type::Date {
-            (format!("r.{date}"), format!("x.{date}"))
-        } else {
-            (moment_expr(&format!("r.{date}")), moment_expr(&format!("x.{date}")))
+        let date_of = |alias: &str| {
+            let place = self.place(contract, alias, contract.dated.unwrap_or(0));
+            if dated.ty == Type::Date { place.day() } else { place.moment() }
         };
+        let (outer_date, inner_date) = (date_of("r."), date_of("x."));
+        if self.is_postgres() {
+            return self.probe_on_postgres(scan, (&from, &outer_date, latest), &columns, tests, w);
+        }
         let grain = scan
             .grain
             .and_then(|grain| self.every_key(grain, &mut w))
@@ -677,29 +940,100 @@ impl Sql<'_> {
         Query { sql, args: w.args }
     }
 
+    /// The same for PostgreSQL: one step into the index for each key where there is one that leads there, else one sort.
+    fn probe_on_postgres(
+        &self,
+        scan: &GroupScan,
+        (from, date, latest): (&str, &str, bool),
+        columns: &[String],
+        mut tests: Vec<String>,
+        mut w: Writer,
+    ) -> Query {
+        let contract = self.pack.contract(scan.contract);
+        let order = if latest { "DESC" } else { "ASC" };
+        let list = columns.join(", ");
+        let Some(Hop::Column(via)) = scan.hops.first() else {
+            let sql = format!(
+                "SELECT NULL, {date}, {list} FROM {from} AS r WHERE {} ORDER BY 2 {order} LIMIT 1",
+                tests.join(" AND ")
+            );
+            return Query { sql, args: w.args };
+        };
+        let place = self.place(contract, "r.", *via);
+        if let Some(only) = self.only.and_then(<[Arg]>::first) {
+            tests.push(place.is(only, &mut w));
+            let sql = format!(
+                "SELECT {}, {date}, {list} FROM {from} AS r WHERE {} ORDER BY 2 {order} LIMIT 1",
+                place.name,
+                tests.join(" AND ")
+            );
+            return Query { sql, args: w.args };
+        }
+        let noun = match scan.grain {
+            Some(Relation::Contract(id)) => Some(self.pack.contract(id)),
+            _ => None,
+        };
+        let indexed = (self.source)(scan.contract) == Source::Live
+            && (self.indexed)(scan.contract, *via, contract.dated.unwrap_or(0));
+        let sql = match noun.and_then(|noun| Some((noun, self.key_place(noun, "n.")?))).filter(|_| indexed) {
+            Some((noun, key)) => {
+                tests.push(self.same(&place, &key));
+                let names: Vec<String> = (0..columns.len()).map(|i| format!("p.c{i}")).collect();
+                let inner: Vec<String> = columns.iter().enumerate().map(|(i, c)| format!("{c} AS c{i}")).collect();
+                format!(
+                    "SELECT {}, p.at, {} FROM {} AS n CROSS JOIN LATERAL (SELECT {date} AS at, {} FROM {from} AS r \
+                     WHERE {} ORDER BY {date} {order} LIMIT 1) AS p",
+                    key.name,
+                    names.join(", "),
+                    quote(&noun.table),
+                    inner.join(", "),
+                    tests.join(" AND "),
+                )
+            }
+            None => {
+                tests.push(format!("{} IS NOT NULL", place.name));
+                format!(
+                    "SELECT DISTINCT ON ({key}) {key}, {date}, {list} FROM {from} AS r WHERE {} \
+                     ORDER BY {key}, {date} {order}",
+                    tests.join(" AND "),
+                    key = place.name,
+                )
+            }
+        };
+        Query { sql, args: w.args }
+    }
+
     /// Pairs of one `sharing` line, each with how much is shared and what.
     pub fn sharing(&self, contract: ContractId, owner: u32, thing: u32) -> Query {
         let shape = self.pack.contract(contract);
         let mut w = Writer::new();
         let from = self.from(contract, &mut w);
+        let texts = [owner, thing].map(|c| self.place(shape, "", c).class == Class::Text);
         let (owner, thing) =
             (quote(&shape.columns[owner as usize].stored), quote(&shape.columns[thing as usize].stored));
+        let things = if self.is_postgres() {
+            let order = if texts[1] { " COLLATE \"C\"" } else { "" };
+            format!("json_agg(DISTINCT a.{thing}::text{order})::text")
+        } else {
+            format!("json_group_array(DISTINCT a.{thing})")
+        };
+        let order = if texts[0] { " COLLATE \"C\"" } else { "" };
         let both: Vec<String> = ["a.", "b."].iter().flat_map(|alias| self.visible(shape, alias, &mut w)).collect();
         let visible = if both.is_empty() { String::new() } else { format!(" AND {}", both.join(" AND ")) };
-        let pairs = |order: &str, own: &str| {
+        let pairs = |ends: &str, own: &str| {
             format!(
-                "SELECT {order}, COUNT(DISTINCT a.{thing}), json_group_array(DISTINCT a.{thing}) FROM {from} AS a \
+                "SELECT {ends}, COUNT(DISTINCT a.{thing}), {things} FROM {from} AS a \
                  JOIN {from} AS b ON b.{thing} = a.{thing}{own}{visible} GROUP BY 1, 2"
             )
         };
-        let whole = format!("a.{owner}, b.{owner}");
         let sql = match self.only.and_then(<[Arg]>::first) {
-            None => pairs(&whole, &format!(" AND a.{owner} < b.{owner}")),
+            None => pairs(&format!("a.{owner}, b.{owner}"), &format!(" AND a.{owner} < b.{owner}{order}")),
             // From the one to its partners, whichever of the two comes first.
             Some(only) => {
                 let only = w.arg(only.clone());
-                let turned = format!("MIN(a.{owner}, b.{owner}), MAX(a.{owner}, b.{owner})");
-                pairs(&turned, &format!(" AND a.{owner} <> b.{owner} AND a.{owner} = {only}"))
+                let (least, greatest) = self.ends();
+                let ends = format!("{least}(a.{owner}{order}, b.{owner}), {greatest}(a.{owner}{order}, b.{owner})");
+                pairs(&ends, &format!(" AND a.{owner} <> b.{owner} AND a.{owner} = {only}"))
             }
         };
         Query { sql, args: w.args }
@@ -720,8 +1054,11 @@ impl Sql<'_> {
             let only = w.arg(only.clone());
             tests.push(format!("({a} = {only} OR {b} = {only})"));
         }
+        let (least, greatest) = self.ends();
+        let order = if self.place(shape, "", first).class == Class::Text { " COLLATE \"C\"" } else { "" };
         let sql = format!(
-            "SELECT MIN({a}, {b}), MAX({a}, {b}), COUNT(*), '[]' FROM {from} AS r WHERE {} GROUP BY 1, 2",
+            "SELECT {least}({a}{order}, {b}), {greatest}({a}{order}, {b}), COUNT(*), '[]' FROM {from} AS r WHERE {} \
+             GROUP BY 1, 2",
             tests.join(" AND ")
         );
         Query { sql, args: w.args }
@@ -747,17 +1084,21 @@ impl Sql<'_> {
                 marks.push(Mark { column: index, orphan: false });
                 tests.push(test);
             }
-            tests.extend(self.wrong_value(column, &name, clock, &mut w));
+            let place = self.place(contract, "r.", index);
+            tests.extend(match place.class {
+                Class::Any => self.wrong_value(column, &name, clock, &mut w),
+                _ => self.wrong_on_postgres(&place, clock, &mut w),
+            });
             if let Some(target) = column.refers {
                 let target = self.pack.contract(target);
                 if !target.is_table() {
                     continue;
                 }
-                let key = target.key.first().map_or("id", |k| &target.columns[*k as usize].stored);
+                let key = self.key_place(target, "t.");
+                let same = key.map_or_else(|| format!("t.\"id\" = {name}"), |key| self.same(&key, &place));
                 let test = format!(
-                    "({name} IS NOT NULL AND NOT EXISTS (SELECT 1 FROM {} AS t WHERE t.{} = {name}))",
+                    "({name} IS NOT NULL AND NOT EXISTS (SELECT 1 FROM {} AS t WHERE {same}))",
                     quote(&target.table),
-                    quote(key)
                 );
                 list.push(format!("CASE WHEN {test} THEN 1 ELSE 0 END"));
                 marks.push(Mark { column: index, orphan: true });
@@ -765,7 +1106,7 @@ impl Sql<'_> {
             }
         }
         if tests.is_empty() {
-            tests.push("0".into());
+            tests.push(self.always(false));
         }
         let sql = format!(
             "SELECT {} FROM {} AS r{} WHERE ({})",
@@ -807,7 +1148,7 @@ impl Sql<'_> {
                 }
             }
             Type::Moment => {
-                let at = moment_expr(name);
+                let at = format!("strftime('%Y-%m-%dT%H:%M:%fZ', {name})");
                 tests.push(format!(
                     "({name} IS NOT NULL AND ({at} IS NULL OR {name} NOT GLOB '[0-9][0-9][0-9][0-9]-[0-1][0-9]-[0-3][0-9]*'))"
                 ));
@@ -821,6 +1162,52 @@ impl Sql<'_> {
                     tests.push(format!("trim({name}) = ''"));
                 }
             }
+        }
+        tests
+    }
+
+    /// The same where columns have types: only what a type lets through is left to be looked for.
+    fn wrong_on_postgres(&self, place: &Place<'_>, clock: Timestamp, w: &mut Writer) -> Vec<String> {
+        let (name, column) = (&place.name, place.column);
+        let mut tests = Vec::new();
+        match &column.ty {
+            ty if ty.is_quantity() => {
+                if matches!(place.class, Class::Decimal | Class::Binary) {
+                    tests.push(format!("{name} IN ('NaN', 'Infinity', '-Infinity')"));
+                    if *ty == Type::Count {
+                        tests.push(format!("{name} <> trunc({name})"));
+                    }
+                }
+                if *ty == Type::Count {
+                    tests.push(format!("{name} < 0"));
+                }
+                for (bound, sign) in [(&column.low, "<"), (&column.high, ">")] {
+                    if let Some(value @ Value::Number(_)) = bound.as_ref().and_then(|b| window::constant(b, self.param))
+                    {
+                        tests.push(format!("{name} {sign} {}", self.constant(place, &value, w)));
+                    }
+                }
+            }
+            Type::Words(words) => {
+                let list: Vec<String> =
+                    words.iter().map(|word| self.constant(place, &Value::Text(word.clone()), w)).collect();
+                tests.push(format!("{} NOT IN ({})", place.value(), list.join(", ")));
+            }
+            Type::Truth if place.class != Class::Truth => tests.push(format!("{name} NOT IN (0, 1)")),
+            Type::Truth | Type::Span => {}
+            Type::Date | Type::Moment => {
+                tests.push(place.unusable());
+                if column.not_future {
+                    tests.push(if column.ty == Type::Date {
+                        let today = self.calendar().date(clock);
+                        format!("{} > {}", place.day(), place.day_arg(today.to_string(), w))
+                    } else {
+                        format!("{} > {}", place.moment(), place.moment_arg(clock, w))
+                    });
+                }
+            }
+            _ if column.not_empty => tests.push(format!("btrim({}) = ''", place.value())),
+            _ => {}
         }
         tests
     }

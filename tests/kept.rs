@@ -291,7 +291,7 @@ impl World {
             CREATE UNIQUE INDEX sectors_key ON sectors (id);
             CREATE UNIQUE INDEX readings_key ON readings (venture_id, day);
             CREATE UNIQUE INDEX stacks_key ON stacks (venture_id, tool)";
-        store.conn().execute_batch(indexes).expect("indexes");
+        store.batch(indexes).expect("indexes");
         changes::install_change_log(&mut store, &tables, began).expect("log");
         let rules = pack.rules();
         World { pack, store, kept: Kept::default(), said: Said::new(), rules, parts: 0, wholes: 0 }
@@ -300,7 +300,7 @@ impl World {
     fn write(&mut self, sql: &str, now: Timestamp) {
         let head = changes::log_head(&self.store).expect("head");
         let sql = sql.replace(":now", &format!("'{}'", now.strftime("%Y-%m-%dT%H:%M:%S")));
-        self.store.conn().execute(&sql, []).expect(&sql);
+        self.store.execute(&sql, &[]).expect(&sql);
         changes::restamp(&mut self.store, head, now).expect("restamp");
     }
 

@@ -12,7 +12,7 @@ use crate::lang::item::Noun;
 use crate::lang::pack::{Pack, RuleRef};
 use crate::plan::{Known, Moment, Plan, plan};
 use crate::source::{Sources, Span};
-use crate::sql::{Source, Sql, unindexed};
+use crate::sql::{Dialect, Source, Sql, unindexed};
 use crate::time::Instant;
 use crate::value::counted;
 
@@ -226,8 +226,17 @@ fn sql(pack: &Pack, plan: &Plan, out: &mut Out) -> Result<(), Fault> {
     for ((relation, moment), columns) in &plan.tables {
         let Relation::Contract(id) = relation else { continue };
         let at = instants.get(&moment.0).copied().unwrap_or(Instant::now(now()));
-        let sql =
-            Sql { pack, param: &param, at, source: &source, exact: false, indexed: &unindexed, only: None, row: None };
+        let sql = Sql {
+            dialect: Dialect::Sqlite,
+            pack,
+            param: &param,
+            at,
+            source: &source,
+            exact: false,
+            indexed: &unindexed,
+            only: None,
+            row: None,
+        };
         let columns: Vec<u32> = columns.iter().copied().collect();
         let query = sql.rows(*id, &columns);
         print_query(
@@ -239,8 +248,17 @@ fn sql(pack: &Pack, plan: &Plan, out: &mut Out) -> Result<(), Fault> {
     for (relation, moment) in plan.tables.keys() {
         let Relation::Pairs(id) = relation else { continue };
         let at = instants.get(&moment.0).copied().unwrap_or(Instant::now(now()));
-        let sql =
-            Sql { pack, param: &param, at, source: &source, exact: false, indexed: &unindexed, only: None, row: None };
+        let sql = Sql {
+            dialect: Dialect::Sqlite,
+            pack,
+            param: &param,
+            at,
+            source: &source,
+            exact: false,
+            indexed: &unindexed,
+            only: None,
+            row: None,
+        };
         for sharing in &pack.pair(*id).sharing {
             let query = sql.sharing(sharing.contract, sharing.owner, sharing.thing);
             print_query(out, &format!("pairs of {} by {}", pack.relation_name(*relation), sharing.kind), &query)?;
@@ -248,8 +266,17 @@ fn sql(pack: &Pack, plan: &Plan, out: &mut Out) -> Result<(), Fault> {
     }
     for scan in &plan.groups {
         let at = instants.get(&scan.moment.0).copied().unwrap_or(Instant::now(now()));
-        let sql =
-            Sql { pack, param: &param, at, source: &source, exact: false, indexed: &unindexed, only: None, row: None };
+        let sql = Sql {
+            dialect: Dialect::Sqlite,
+            pack,
+            param: &param,
+            at,
+            source: &source,
+            exact: false,
+            indexed: &unindexed,
+            only: None,
+            row: None,
+        };
         let grain = scan.grain.map_or("the portfolio".to_owned(), |g| pack.row_word(g).to_owned());
         for (query, _) in sql.groups(scan) {
             let title =

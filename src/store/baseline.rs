@@ -6,13 +6,13 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use jiff::Timestamp;
-use rusqlite::types::Value;
-use rusqlite::{OptionalExtension as _, params};
 
 use super::changes::{from_json, key_json, row_json};
-use super::error::{ErrorKind, StoreError, fault};
-use super::{Store, catalog, moment, quoted, read_moment, stored_columns, stored_key};
+use super::error::{ErrorKind, StoreError};
+use super::field::Unfit;
+use super::{Store, catalog, moment, quoted, stored_columns, stored_key};
 use crate::lang::item::contract::Contract;
+use crate::sql::Arg;
 
 /// What a metric said.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -55,7 +55,7 @@ pub struct BaselineRow {
     /// Its key, as the change log writes it.
     pub key: String,
     /// Its columns by their stored names. NULL stands for a column that the contract did not have then, too.
-    pub columns: Vec<(Arc<str>, Value)>,
+    pub columns: Vec<(Arc<str>, Arg)>,
 }
 
 /// Takes a baseline, all of it or nothing, and returns its number. A stage that was not entered yet is from now on.
@@ -78,34 +78,34 @@ pub fn take(
         if let Some(stage) = stage {
             tx.execute(
                 "INSERT INTO bylaws_stages (stage, entered_at) VALUES (?1, ?2) ON CONFLICT (stage) DO NOTHING",
-                params![stage, moment(at)],
+                &[stage.into(), moment(at).into()],
             )?;
         }
-        tx.execute(
-            "INSERT INTO bylaws_baselines (stage, taken_at, rules_revision, taken_by) VALUES (?1, ?2, ?3, ?4)",
-            params![stage, moment(at), revision, by],
+        let taken = tx.row(
+            "INSERT INTO bylaws_baselines (stage, taken_at, rules_revision, taken_by) VALUES (?1, ?2, ?3, ?4)
+             RETURNING id",
+            &[stage.into(), moment(at).into(), revision.into(), by.into()],
+            |row| row.int(0),
         )?;
-        let id = tx.last_insert_rowid();
+        let id = taken.unwrap_or_default();
         for contract in rows_of {
             let table = quoted(&contract.table);
             tx.execute(
                 &format!(
                     "INSERT INTO bylaws_baseline_rows (baseline_id, contract, row_key, row)
                      SELECT ?1, ?2, {}, {} FROM {table}",
-                    key_json(&stored_key(contract), &table),
-                    row_json(&stored_columns(contract), &table),
+                    key_json(tx, &stored_key(contract), &table),
+                    row_json(tx, &stored_columns(contract), &table),
                 ),
-                params![id, &*contract.name],
+                &[id.into(), (&*contract.name).into()],
             )?;
         }
-        let mut insert = tx.prepare(
-            "INSERT INTO bylaws_baseline_readings (baseline_id, metric, key, value, unknown)
-             VALUES (?1, ?2, ?3, ?4, ?5)",
-        )?;
+        let insert = "INSERT INTO bylaws_baseline_readings (baseline_id, metric, key, value, unknown)
+                      VALUES (?1, ?2, ?3, ?4, ?5)";
         for reading in readings {
             let key = serde_json::Value::from(reading.key.clone()).to_string();
             let (value, unknown) = (reading.value.as_ref().ok(), reading.value.as_ref().err());
-            insert.execute(params![id, reading.metric, key, value, unknown])?;
+            tx.execute(insert, &[id.into(), (&reading.metric).into(), key.into(), value.into(), unknown.into()])?;
         }
         Ok(id)
     })
@@ -134,18 +134,14 @@ fn refuse_unclear(store: &Store, contract: &Contract) -> Result<(), StoreError> 
         ));
     }
     let table = quoted(&contract.table);
-    let twice: Option<String> = store
-        .conn
-        .query_row(
-            &format!(
-                "SELECT {} AS k FROM {table} GROUP BY k HAVING count(*) > 1 LIMIT 1",
-                key_json(&stored_key(contract), &table)
-            ),
-            [],
-            |row| row.get(0),
-        )
-        .optional()
-        .map_err(fault(&store.name))?;
+    let twice = store.row(
+        &format!(
+            "SELECT {} AS k FROM {table} GROUP BY 1 HAVING count(*) > 1 LIMIT 1",
+            key_json(store, &stored_key(contract), &table)
+        ),
+        &[],
+        |row| row.text(0),
+    )?;
     match twice {
         Some(key) => {
             trouble(format!("two rows of contract `{}` have the key {key}, so neither can be restored", contract.name))
@@ -159,40 +155,29 @@ pub fn latest(store: &Store, stage: Option<&str>) -> Result<Option<Baseline>, St
     if !store.has_table("bylaws_baselines")? {
         return Ok(None);
     }
-    let fault = fault(&store.name);
-    let found = store
-        .conn
-        .query_row(
-            "SELECT id, stage, taken_at, rules_revision, taken_by FROM bylaws_baselines WHERE ?1 IS NULL OR stage = ?1
-             ORDER BY taken_at DESC, id DESC LIMIT 1",
-            [stage],
-            |row| Ok((row.get(0)?, row.get(1)?, row.get::<_, String>(2)?, row.get(3)?, row.get(4)?)),
-        )
-        .optional()
-        .map_err(&fault)?;
-    let Some((id, stage, taken_at, revision, by)) = found else { return Ok(None) };
-    let mut query = store
-        .conn
-        .prepare(
-            "SELECT metric, key, value, unknown FROM bylaws_baseline_readings
-             WHERE baseline_id = ?1 ORDER BY metric, key",
-        )
-        .map_err(&fault)?;
-    let mut rows = query.query([id]).map_err(&fault)?;
-    let mut readings = Vec::new();
-    while let Some(row) = rows.next().map_err(&fault)? {
-        let key: String = row.get(1).map_err(&fault)?;
-        let value: Option<String> = row.get(2).map_err(&fault)?;
-        let unknown: Option<String> = row.get(3).map_err(&fault)?;
-        readings.push(Reading {
-            metric: row.get(0).map_err(&fault)?,
-            key: serde_json::from_str(&key).map_err(|_| {
-                StoreError::damaged(&store.name, &format!("`{key}` stands where the key of a reading belongs"))
-            })?,
-            value: value.ok_or(unknown.unwrap_or_default()),
-        });
-    }
-    Ok(Some(Baseline { id, stage, taken_at: read_moment(&store.name, &taken_at)?, revision, by, readings }))
+    let (test, args) = match stage {
+        Some(stage) => ("WHERE stage = ?1", vec![Arg::from(stage)]),
+        None => ("", Vec::new()),
+    };
+    let sql = format!(
+        "SELECT id, stage, taken_at, rules_revision, taken_by FROM bylaws_baselines {test}
+         ORDER BY taken_at DESC, id DESC LIMIT 1"
+    );
+    let found = store.row(&sql, &args, |row| {
+        let (id, stage, taken_at) = (row.int(0)?, row.maybe_text(1)?, row.moment(2)?);
+        Ok(Baseline { id, stage, taken_at, revision: row.maybe_text(3)?, by: row.text(4)?, readings: Vec::new() })
+    })?;
+    let Some(mut baseline) = found else { return Ok(None) };
+    let sql = "SELECT metric, key, value, unknown FROM bylaws_baseline_readings WHERE baseline_id = ?1";
+    baseline.readings = store.rows(sql, &[baseline.id.into()], |row| {
+        let (metric, key) = (row.text(0)?, row.text(1)?);
+        let (value, unknown) = (row.maybe_text(2)?, row.maybe_text(3)?);
+        let key = serde_json::from_str(&key)
+            .map_err(|_| Unfit::Damaged(format!("`{key}` stands where the key of a reading belongs")))?;
+        Ok(Reading { metric, key, value: value.ok_or(unknown.unwrap_or_default()) })
+    })?;
+    baseline.readings.sort_by(|a, b| (&a.metric, &a.key).cmp(&(&b.metric, &b.key)));
+    Ok(Some(baseline))
 }
 
 /// When each stage was entered.
@@ -200,15 +185,8 @@ pub fn entered(store: &Store) -> Result<HashMap<String, Timestamp>, StoreError> 
     if !store.has_table("bylaws_stages")? {
         return Ok(HashMap::new());
     }
-    let fault = fault(&store.name);
-    let mut query = store.conn.prepare("SELECT stage, entered_at FROM bylaws_stages").map_err(&fault)?;
-    let rows = query.query_map([], |row| Ok((row.get(0)?, row.get::<_, String>(1)?))).map_err(&fault)?;
-    let mut stages = HashMap::new();
-    for row in rows {
-        let (stage, at) = row.map_err(&fault)?;
-        stages.insert(stage, read_moment(&store.name, &at)?);
-    }
-    Ok(stages)
+    let sql = "SELECT stage, entered_at FROM bylaws_stages";
+    Ok(store.rows(sql, &[], |row| Ok((row.text(0)?, row.moment(1)?)))?.into_iter().collect())
 }
 
 /// The number of the newest baseline.
@@ -216,8 +194,8 @@ pub fn latest_id(store: &Store) -> Result<Option<i64>, StoreError> {
     if !store.has_table("bylaws_baselines")? {
         return Ok(None);
     }
-    let query = store.conn.prepare_cached("SELECT max(id) FROM bylaws_baselines");
-    query.and_then(|mut q| q.query_row([], |row| row.get(0))).map_err(fault(&store.name))
+    let sql = "SELECT coalesce(max(id), 0) FROM bylaws_baselines";
+    store.row(sql, &[], |row| row.int(0))
 }
 
 /// The rows of a contract in a baseline, in the order of their keys.
@@ -225,26 +203,18 @@ pub fn rows(store: &Store, id: i64, contract: &Contract) -> Result<Vec<BaselineR
     if !store.has_table("bylaws_baseline_rows")? {
         return Ok(Vec::new());
     }
-    let fault = fault(&store.name);
     let columns = stored_columns(contract);
     let names: Vec<Arc<str>> = columns.iter().map(|c| Arc::from(*c)).collect();
+    let (list, from) = from_json(store, &contract.table, &columns, "b.row");
     let sql = format!(
-        "SELECT row_key, {} FROM bylaws_baseline_rows AS b
-         WHERE b.baseline_id = ?1 AND b.contract = ?2 ORDER BY row_key",
-        from_json(&columns, "b.row"),
+        "SELECT row_key, {list} FROM bylaws_baseline_rows AS b{from} WHERE b.baseline_id = ?1 AND b.contract = ?2"
     );
-    let mut query = store.conn.prepare(&sql).map_err(&fault)?;
-    let rows = query
-        .query_map(params![id, &*contract.name], |row| {
-            let columns = names
-                .iter()
-                .enumerate()
-                .map(|(i, name)| Ok((name.clone(), row.get(i + 1)?)))
-                .collect::<rusqlite::Result<_>>()?;
-            Ok(BaselineRow { key: row.get(0)?, columns })
-        })
-        .map_err(&fault)?;
-    rows.collect::<rusqlite::Result<_>>().map_err(&fault)
+    let mut rows = store.rows(&sql, &[id.into(), (&*contract.name).into()], |row| {
+        let columns = names.iter().enumerate().map(|(i, name)| (name.clone(), row.field(i + 1).owned())).collect();
+        Ok(BaselineRow { key: row.text(0)?, columns })
+    })?;
+    rows.sort_by(|a, b| a.key.cmp(&b.key));
+    Ok(rows)
 }
 
 #[cfg(test)]
@@ -259,7 +229,7 @@ mod tests {
         let mut store = Store::in_memory().expect("memory");
         migrate(&mut store, &[], at(NOW)).expect("migrate");
         store
-            .conn
+            .conn()
             .execute_batch(
                 "CREATE TABLE shares (resource TEXT, venture TEXT, share NUMERIC, PRIMARY KEY (resource, venture));
                  INSERT INTO shares VALUES ('cto', 'atlas', 70), ('cto', 'borealis', 0.1), ('cfo', 'atlas', NULL);",
@@ -295,7 +265,7 @@ mod tests {
         assert_eq!(entered(&store).expect("entered"), HashMap::from([("39".to_owned(), at(NOW))]));
         let last = latest(&store, None).expect("latest").expect("one");
         assert_eq!((last.id, last.taken_at, last.by.as_str(), last.revision), (second, at(later), "bob", None));
-        store.conn.execute("DELETE FROM bylaws_baselines WHERE id = ?1", [second]).expect("delete");
+        store.conn().execute("DELETE FROM bylaws_baselines WHERE id = ?1", [second]).expect("delete");
         let first = latest(&store, Some("39")).expect("latest").expect("one");
         assert_eq!((first.id, first.stage.as_deref(), first.taken_at), (id, Some("39"), at(NOW)));
         assert_eq!(first.revision.as_deref(), Some("r1"));
@@ -305,18 +275,18 @@ mod tests {
         }
         assert_eq!(latest(&store, Some("40")).expect("latest"), None);
 
-        store.conn.execute_batch("DELETE FROM shares").expect("gone");
+        store.conn().execute_batch("DELETE FROM shares").expect("gone");
         let kept = rows(&store, id, &shares()).expect("rows");
-        let told: Vec<(&str, &Value)> = kept.iter().map(|r| (r.key.as_str(), &r.columns[2].1)).collect();
+        let told: Vec<(&str, &Arg)> = kept.iter().map(|r| (r.key.as_str(), &r.columns[2].1)).collect();
         assert_eq!(
             told,
             [
-                (r#"["cfo","atlas"]"#, &Value::Null),
-                (r#"["cto","atlas"]"#, &Value::Integer(70)),
-                (r#"["cto","borealis"]"#, &Value::Real(0.1)),
+                (r#"["cfo","atlas"]"#, &Arg::Null),
+                (r#"["cto","atlas"]"#, &Arg::Int(70)),
+                (r#"["cto","borealis"]"#, &Arg::Real(0.1)),
             ]
         );
-        assert_eq!(kept[1].columns[0], ("resource".into(), Value::Text("cto".into())));
+        assert_eq!(kept[1].columns[0], ("resource".into(), Arg::Text("cto".into())));
         assert!(rows(&store, second, &shares()).expect("rows").is_empty());
     }
 

@@ -1,13 +1,13 @@
 //! Where the entries of the ledger lie, and the words of the revisions that they speak of.
 
 use jiff::Timestamp;
-use rusqlite::types::ValueRef;
-use rusqlite::{OptionalExtension as _, Row, params};
 
-use super::error::{ErrorKind, StoreError, fault};
+use super::error::{ErrorKind, StoreError};
+use super::field::{Field, Row, Unfit};
 use super::{Store, moment};
 use crate::engine::ledger::{Audit, Auditor, Draft, Entry, Head, Kind, continued};
 use crate::lang::revision;
+use crate::sql::Arg;
 
 const COLUMNS: &str = "seq, at, recorded_at, kind, rule, key, body, previous, hash";
 
@@ -37,10 +37,9 @@ fn required(store: &Store) -> Result<(), StoreError> {
 
 /// Where the chain ends.
 pub fn head(store: &Store) -> Result<Head, StoreError> {
-    let found = store.conn.query_row("SELECT seq, hash FROM bylaws_ledger ORDER BY seq DESC LIMIT 1", [], |row| {
-        Ok(Head { seq: row.get(0)?, hash: row.get(1)? })
-    });
-    Ok(found.optional().map_err(fault(&store.name))?.unwrap_or_default())
+    let sql = "SELECT seq, hash FROM bylaws_ledger ORDER BY seq DESC LIMIT 1";
+    let found = store.row(sql, &[], |row| Ok(Head { seq: row.int(0)?, hash: row.text(1)? }))?;
+    Ok(found.unwrap_or_default())
 }
 
 /// Continues the chain, and says with which entries.
@@ -55,10 +54,12 @@ pub fn append(
     }
     let entries = continued(&head(store)?, drafts, &moment(at), &moment(recorded_at));
     store.write(|tx| {
-        let mut insert =
-            tx.prepare(&format!("INSERT INTO bylaws_ledger ({COLUMNS}) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)"))?;
+        let insert = format!("INSERT INTO bylaws_ledger ({COLUMNS}) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)");
         for e in &entries {
-            insert.execute(params![e.seq, e.at, e.recorded_at, e.kind, e.rule, e.key, e.body, e.previous, e.hash])?;
+            let texts = [&e.at, &e.recorded_at, &e.kind, &e.rule, &e.key, &e.body, &e.previous, &e.hash];
+            let mut args = vec![Arg::Int(e.seq)];
+            args.extend(texts.into_iter().map(Arg::from));
+            tx.execute(&insert, &args)?;
         }
         Ok(())
     })?;
@@ -68,11 +69,11 @@ pub fn append(
 /// Keeps the words of a revision, once.
 pub fn keep_revision(store: &mut Store, revision: &str, house: &str, rules: &str) -> Result<(), StoreError> {
     store.write(|tx| {
-        tx.prepare_cached(
+        tx.execute(
             "INSERT INTO bylaws_revisions (revision, house, rules) VALUES (?1, ?2, ?3)
              ON CONFLICT (revision) DO NOTHING",
-        )?
-        .execute([revision, house, rules])
+            &[revision.into(), house.into(), rules.into()],
+        )
     })?;
     Ok(())
 }
@@ -80,37 +81,32 @@ pub fn keep_revision(store: &mut Store, revision: &str, house: &str, rules: &str
 /// The words of a revision: of the house and of the rules.
 pub fn revision(store: &Store, revision: &str) -> Result<Option<(String, String)>, StoreError> {
     required(store)?;
-    let found =
-        store.conn.query_row("SELECT house, rules FROM bylaws_revisions WHERE revision = ?1", [revision], |r| {
-            Ok((text(r, 0)?, text(r, 1)?))
-        });
-    found.optional().map_err(fault(&store.name))
+    let sql = "SELECT house, rules FROM bylaws_revisions WHERE revision = ?1";
+    store.row(sql, &[revision.into()], |row| Ok((text(row, 0), text(row, 1))))
 }
 
 /// An entry by its number.
 pub fn entry(store: &Store, seq: i64) -> Result<Option<Entry>, StoreError> {
     required(store)?;
-    let found = store.conn.query_row(&format!("SELECT {COLUMNS} FROM bylaws_ledger WHERE seq = ?1"), [seq], read_entry);
-    found.optional().map_err(fault(&store.name))
+    store.row(&format!("SELECT {COLUMNS} FROM bylaws_ledger WHERE seq = ?1"), &[seq.into()], read_entry)
 }
 
 /// Entries, the oldest first.
 pub fn entries(store: &Store, which: &Which<'_>) -> Result<Vec<Entry>, StoreError> {
     required(store)?;
     let key = which.key.map(|key| serde_json::Value::from(key.to_vec()).to_string());
-    let mut query = store
-        .conn
-        .prepare(&format!(
-            "SELECT {COLUMNS} FROM bylaws_ledger
-             WHERE (?1 IS NULL OR rule = ?1) AND (?2 IS NULL OR key = ?2) AND (?3 IS NULL OR at >= ?3)
-             ORDER BY seq DESC LIMIT ?4"
-        ))
-        .map_err(fault(&store.name))?;
-    let limit = which.limit.map_or(-1, i64::from);
-    let rows = query
-        .query_map(params![which.rule, key, which.since.map(moment), limit], read_entry)
-        .map_err(fault(&store.name))?;
-    let mut entries: Vec<Entry> = rows.collect::<rusqlite::Result<_>>().map_err(fault(&store.name))?;
+    let (mut tests, mut args): (Vec<String>, Vec<Arg>) = (Vec::new(), Vec::new());
+    let asked = [("rule =", which.rule.map(str::to_owned)), ("key =", key), ("at >=", which.since.map(moment))];
+    for (test, value) in asked {
+        if let Some(value) = value {
+            args.push(value.into());
+            tests.push(format!("{test} ?{}", args.len()));
+        }
+    }
+    let tests = if tests.is_empty() { String::new() } else { format!("WHERE {}", tests.join(" AND ")) };
+    let limit = which.limit.map_or_else(String::new, |n| format!("LIMIT {n}"));
+    let sql = format!("SELECT {COLUMNS} FROM bylaws_ledger {tests} ORDER BY seq DESC {limit}");
+    let mut entries = store.rows(&sql, &args, read_entry)?;
     entries.reverse();
     Ok(entries)
 }
@@ -119,35 +115,30 @@ pub fn entries(store: &Store, which: &Which<'_>) -> Result<Vec<Entry>, StoreErro
 pub fn audit(store: &Store, wanted: Option<&str>) -> Result<Audit, StoreError> {
     required(store)?;
     let mut auditor = Auditor::new(wanted);
-    let mut query =
-        store.conn.prepare(&format!("SELECT {COLUMNS} FROM bylaws_ledger ORDER BY seq")).map_err(fault(&store.name))?;
-    let rows = query.query_map([], read_entry).map_err(fault(&store.name))?;
-    for entry in rows {
-        auditor.see(&entry.map_err(fault(&store.name))?);
-    }
+    store.rows(&format!("SELECT {COLUMNS} FROM bylaws_ledger ORDER BY seq"), &[], |row| {
+        auditor.see(&read_entry(row)?);
+        Ok(())
+    })?;
     let mut audit = auditor.finish();
-    let mut query = store
-        .conn
-        .prepare("SELECT revision, house, rules FROM bylaws_revisions ORDER BY revision")
-        .map_err(fault(&store.name))?;
-    let rows = query.query_map([], |r| Ok((text(r, 0)?, text(r, 1)?, text(r, 2)?))).map_err(fault(&store.name))?;
+    let words = |row: &Row<'_>| Ok((text(row, 0), text(row, 1), text(row, 2)));
     let mut known = std::collections::HashSet::new();
-    for row in rows {
-        let (hash, house, rules) = row.map_err(fault(&store.name))?;
+    let sql = "SELECT revision, house, rules FROM bylaws_revisions ORDER BY revision";
+    for (hash, house, rules) in store.rows(sql, &[], words)? {
         if revision::hash(&house, &rules) != hash {
             audit.faults.push(format!("the words of revision {hash} were changed"));
         }
         known.insert(hash);
     }
-    let mut query = store
-        .conn
-        .prepare("SELECT DISTINCT json_extract(body, '$.revision') FROM bylaws_ledger WHERE json_valid(body) AND kind IN ('verdict', 'correction', 'decision')")
-        .map_err(fault(&store.name))?;
-    let rows = query.query_map([], |r| r.get::<_, Option<String>>(0)).map_err(fault(&store.name))?;
-    for hash in rows {
-        if let Some(hash) = hash.map_err(fault(&store.name))?
-            && !known.contains(&hash)
-        {
+    let kinds = "kind IN ('verdict', 'correction', 'decision')";
+    let sql = if store.is_postgres() {
+        format!("SELECT DISTINCT body::json ->> 'revision' FROM bylaws_ledger WHERE {kinds} ORDER BY 1")
+    } else {
+        format!(
+            "SELECT DISTINCT json_extract(body, '$.revision') FROM bylaws_ledger WHERE json_valid(body) AND {kinds}"
+        )
+    };
+    for hash in store.rows(&sql, &[], |row| row.maybe_text(0))?.into_iter().flatten() {
+        if !known.contains(&hash) {
             audit.faults.push(format!("the words of revision {hash} are missing"));
         }
     }
@@ -158,53 +149,51 @@ pub fn audit(store: &Store, wanted: Option<&str>) -> Result<Audit, StoreError> {
 pub fn prune(store: &mut Store, before: Timestamp, at: Timestamp) -> Result<Option<Head>, StoreError> {
     required(store)?;
     store.transact(|store| {
-        let last = store.conn.query_row(
+        let last = store.row(
             // Only from the beginning: what lies behind a later entry stays, whatever its moment.
             "SELECT seq, hash FROM bylaws_ledger
              WHERE seq < coalesce((SELECT min(seq) FROM bylaws_ledger WHERE at >= ?1), 9223372036854775807)
                AND kind <> 'checkpoint'
              ORDER BY seq DESC LIMIT 1",
-            [moment(before)],
-            |row| Ok(Head { seq: row.get(0)?, hash: row.get(1)? }),
-        );
-        let Some(last) = last.optional().map_err(fault(&store.name))? else { return Ok(None) };
-        let count: i64 = store
-            .conn
-            .query_row("SELECT count(*) FROM bylaws_ledger WHERE seq <= ?1", [last.seq], |row| row.get(0))
-            .map_err(fault(&store.name))?;
+            &[moment(before).into()],
+            |row| Ok(Head { seq: row.int(0)?, hash: row.text(1)? }),
+        )?;
+        let Some(last) = last else { return Ok(None) };
+        let sql = "SELECT count(*) FROM bylaws_ledger WHERE seq <= ?1";
+        let count = store.row(sql, &[last.seq.into()], |row| row.int(0))?.unwrap_or_default();
         let body = serde_json::json!({
             "v": 1, "pruned_to": last.seq, "hash": last.hash, "rows": count, "before": before.to_string(),
         });
         let draft = Draft { kind: Kind::Checkpoint, rule: String::new(), key: Vec::new(), body };
         append(store, &[draft], at, at)?;
         store.write(|tx| {
-            tx.execute("UPDATE bylaws_ledger_guard SET prune_to = ?1", [last.seq])?;
-            tx.execute("DELETE FROM bylaws_ledger WHERE seq <= ?1", [last.seq])?;
-            tx.execute("UPDATE bylaws_ledger_guard SET prune_to = 0", [])
+            tx.execute("UPDATE bylaws_ledger_guard SET prune_to = ?1", &[last.seq.into()])?;
+            tx.execute("DELETE FROM bylaws_ledger WHERE seq <= ?1", &[last.seq.into()])?;
+            tx.execute("UPDATE bylaws_ledger_guard SET prune_to = 0", &[])
         })?;
         Ok(Some(last))
     })
 }
 
 /// An entry as it lies there, whatever somebody has made of its columns: the audit says what is wrong with it.
-fn read_entry(row: &Row<'_>) -> rusqlite::Result<Entry> {
+fn read_entry(row: &Row<'_>) -> Result<Entry, Unfit> {
     Ok(Entry {
-        seq: row.get(0)?,
-        at: text(row, 1)?,
-        recorded_at: text(row, 2)?,
-        kind: text(row, 3)?,
-        rule: text(row, 4)?,
-        key: text(row, 5)?,
-        body: text(row, 6)?,
-        previous: text(row, 7)?,
-        hash: text(row, 8)?,
+        seq: row.int(0)?,
+        at: text(row, 1),
+        recorded_at: text(row, 2),
+        kind: text(row, 3),
+        rule: text(row, 4),
+        key: text(row, 5),
+        body: text(row, 6),
+        previous: text(row, 7),
+        hash: text(row, 8),
     })
 }
 
-fn text(row: &Row<'_>, column: usize) -> rusqlite::Result<String> {
-    Ok(match row.get_ref(column)? {
-        ValueRef::Text(bytes) => String::from_utf8_lossy(bytes).into_owned(),
+fn text(row: &Row<'_>, column: usize) -> String {
+    match row.field(column) {
+        Field::Text(bytes) => String::from_utf8_lossy(bytes).into_owned(),
         // A value of another kind was not written by this program; its name keeps it from passing for a text.
         other => format!("{other:?}"),
-    })
+    }
 }

@@ -1,15 +1,15 @@
 //! What the program remembers from tick to tick: of each rule, of each of its keys, and what it said last.
 
 use jiff::Timestamp;
-use rusqlite::{OptionalExtension as _, params};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
-use super::error::{StoreError, fault};
+use super::error::{ErrorKind, StoreError};
 use super::{Store, moment};
 use crate::engine::edits::Fingerprint;
 use crate::engine::memory::Memory;
 use crate::record::{Changed, InForce, LastSaid, RuleState, State};
+use crate::sql::Arg;
 
 /// The present memory, of a database that may have none yet.
 pub fn read(store: &Store) -> Result<State, StoreError> {
@@ -18,29 +18,24 @@ pub fn read(store: &Store) -> Result<State, StoreError> {
     }
     let name = &store.name;
     let mut state = State { in_force: in_force(store)?, ..State::default() };
-    each(store, "SELECT rule, kind, revision, fingerprint, judged_at, due_at FROM bylaws_rules", |row| {
-        let (rule, kind, revision): (String, String, String) = (row.get(0)?, row.get(1)?, row.get(2)?);
-        let (fingerprint, judged, due): (String, Option<String>, Option<String>) =
-            (row.get(3)?, row.get(4)?, row.get(5)?);
-        Ok((rule, kind, revision, fingerprint, judged, due))
-    })?
-    .into_iter()
-    .try_for_each(|(rule, kind, revision, fingerprint, judged, due)| {
-        let fingerprint: Fingerprint = parsed(name, &fingerprint)?;
-        let at = |text: Option<String>| text.map(|t| super::read_moment(name, &t)).transpose();
-        let known = RuleState { kind, revision, fingerprint, judged_at: at(judged)?, due_at: at(due)? };
-        state.rules.insert(rule, known);
-        Ok::<(), StoreError>(())
+    let sql = "SELECT rule, kind, revision, fingerprint, judged_at, due_at FROM bylaws_rules";
+    let rows = store.rows(sql, &[], |row| {
+        let (judged_at, due_at) = (row.maybe_moment(4)?, row.maybe_moment(5)?);
+        Ok((row.text(0)?, row.text(1)?, row.text(2)?, row.text(3)?, judged_at, due_at))
     })?;
-    let texts = |row: &rusqlite::Row<'_>| Ok((row.get(0)?, row.get(1)?, row.get(2)?));
-    let rows: Vec<(String, String, String)> = each(store, "SELECT rule, key, memory FROM bylaws_memory", texts)?;
+    for (rule, kind, revision, fingerprint, judged_at, due_at) in rows {
+        let fingerprint: Fingerprint = parsed(name, &fingerprint)?;
+        state.rules.insert(rule, RuleState { kind, revision, fingerprint, judged_at, due_at });
+    }
+    let rows = store.rows("SELECT rule, key, memory FROM bylaws_memory", &[], |row| {
+        Ok((row.text(0)?, row.text(1)?, row.text(2)?))
+    })?;
     for (rule, key, memory) in rows {
         state.memory.insert((rule, parsed(name, &key)?), parsed::<Memory>(name, &memory)?);
     }
-    let rows: Vec<(String, String, String, i64)> =
-        each(store, "SELECT rule, key, verdict, seq FROM bylaws_verdicts", |row| {
-            Ok((row.get(0)?, row.get(1)?, row.get(2)?, row.get(3)?))
-        })?;
+    let rows = store.rows("SELECT rule, key, verdict, seq FROM bylaws_verdicts", &[], |row| {
+        Ok((row.text(0)?, row.text(1)?, row.text(2)?, row.int(3)?))
+    })?;
     for (rule, key, verdict, seq) in rows {
         let said: LastSaid = LastSaid { said: parsed(name, &verdict)?, seq };
         state.said.insert((rule, parsed(name, &key)?), said);
@@ -49,29 +44,9 @@ pub fn read(store: &Store) -> Result<State, StoreError> {
 }
 
 fn in_force(store: &Store) -> Result<Option<InForce>, StoreError> {
-    let found: Option<(String, String, String, String)> = store
-        .conn
-        .query_row("SELECT revision, contents, since, ticked_at FROM bylaws_pack", [], |row| {
-            Ok((row.get(0)?, row.get(1)?, row.get(2)?, row.get(3)?))
-        })
-        .optional()
-        .map_err(fault(&store.name))?;
-    found
-        .map(|(revision, contents, since, ticked)| {
-            let at = |text: &str| super::read_moment(&store.name, text);
-            Ok(InForce { revision, contents, since: at(&since)?, ticked_at: at(&ticked)? })
-        })
-        .transpose()
-}
-
-fn each<T>(
-    store: &Store,
-    sql: &str,
-    row: impl FnMut(&rusqlite::Row<'_>) -> rusqlite::Result<T>,
-) -> Result<Vec<T>, StoreError> {
-    let mut query = store.conn.prepare(sql).map_err(fault(&store.name))?;
-    let rows = query.query_map([], row).map_err(fault(&store.name))?;
-    rows.collect::<rusqlite::Result<_>>().map_err(fault(&store.name))
+    store.row("SELECT revision, contents, since, ticked_at FROM bylaws_pack", &[], |row| {
+        Ok(InForce { revision: row.text(0)?, contents: row.text(1)?, since: row.moment(2)?, ticked_at: row.moment(3)? })
+    })
 }
 
 fn parsed<T: DeserializeOwned>(name: &str, text: &str) -> Result<T, StoreError> {
@@ -85,59 +60,65 @@ pub fn write(store: &mut Store, state: &State, other: &Changed) -> Result<(), St
         if let Some(InForce { revision, contents, since, ticked_at }) =
             state.in_force.as_ref().filter(|_| other.in_force)
         {
-            tx.prepare_cached(
+            tx.execute(
                 "INSERT INTO bylaws_pack (id, revision, contents, since, ticked_at) VALUES (1, ?1, ?2, ?3, ?4)
                  ON CONFLICT (id) DO UPDATE SET revision = ?1, contents = ?2, since = ?3, ticked_at = ?4",
-            )?
-            .execute(params![revision, contents, moment(*since), moment(*ticked_at)])?;
+                &[revision.into(), contents.into(), moment(*since).into(), moment(*ticked_at).into()],
+            )?;
         }
         for rule in &other.rules {
             let Some(now) = state.rules.get(rule) else {
-                tx.prepare_cached("DELETE FROM bylaws_rules WHERE rule = ?1")?.execute([rule])?;
+                tx.execute("DELETE FROM bylaws_rules WHERE rule = ?1", &[rule.into()])?;
                 continue;
             };
             let at = |at: Option<Timestamp>| at.map(moment);
-            tx.prepare_cached(
-                "INSERT OR REPLACE INTO bylaws_rules (rule, kind, revision, fingerprint, judged_at, due_at)
-                 VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
-            )?
-            .execute(params![
-                rule,
-                now.kind,
-                now.revision,
-                json(&now.fingerprint)?,
-                at(now.judged_at),
-                at(now.due_at)
-            ])?;
+            tx.execute(
+                "INSERT INTO bylaws_rules (rule, kind, revision, fingerprint, judged_at, due_at)
+                 VALUES (?1, ?2, ?3, ?4, ?5, ?6)
+                 ON CONFLICT (rule) DO UPDATE SET kind = excluded.kind, revision = excluded.revision,
+                   fingerprint = excluded.fingerprint, judged_at = excluded.judged_at, due_at = excluded.due_at",
+                &[
+                    rule.into(),
+                    (&now.kind).into(),
+                    (&now.revision).into(),
+                    json(&now.fingerprint)?,
+                    at(now.judged_at).into(),
+                    at(now.due_at).into(),
+                ],
+            )?;
         }
         for slot in &other.memory {
-            let (rule, key) = (&slot.0, json(&slot.1)?);
+            let (rule, key) = (Arg::from(&slot.0), json(&slot.1)?);
             match state.memory.get(slot) {
-                Some(now) => tx
-                    .prepare_cached("INSERT OR REPLACE INTO bylaws_memory (rule, key, memory) VALUES (?1, ?2, ?3)")?
-                    .execute(params![rule, key, json(now)?])?,
-                None => tx
-                    .prepare_cached("DELETE FROM bylaws_memory WHERE rule = ?1 AND key = ?2")?
-                    .execute(params![rule, key])?,
+                Some(now) => tx.execute(
+                    "INSERT INTO bylaws_memory (rule, key, memory) VALUES (?1, ?2, ?3)
+                     ON CONFLICT (rule, key) DO UPDATE SET memory = excluded.memory",
+                    &[rule, key, json(now)?],
+                )?,
+                None => tx.execute("DELETE FROM bylaws_memory WHERE rule = ?1 AND key = ?2", &[rule, key])?,
             };
         }
         for slot in &other.said {
-            let (rule, key) = (&slot.0, json(&slot.1)?);
+            let (rule, key) = (Arg::from(&slot.0), json(&slot.1)?);
             match state.said.get(slot) {
-                Some(now) => tx
-                    .prepare_cached(
-                        "INSERT OR REPLACE INTO bylaws_verdicts (rule, key, verdict, seq) VALUES (?1, ?2, ?3, ?4)",
-                    )?
-                    .execute(params![rule, key, json(&now.said)?, now.seq])?,
-                None => tx
-                    .prepare_cached("DELETE FROM bylaws_verdicts WHERE rule = ?1 AND key = ?2")?
-                    .execute(params![rule, key])?,
+                Some(now) => tx.execute(
+                    "INSERT INTO bylaws_verdicts (rule, key, verdict, seq) VALUES (?1, ?2, ?3, ?4)
+                     ON CONFLICT (rule, key) DO UPDATE SET verdict = excluded.verdict, seq = excluded.seq",
+                    &[rule, key, json(&now.said)?, now.seq.into()],
+                )?,
+                None => tx.execute("DELETE FROM bylaws_verdicts WHERE rule = ?1 AND key = ?2", &[rule, key])?,
             };
         }
         Ok(())
     })
 }
 
-fn json(value: &impl Serialize) -> rusqlite::Result<String> {
-    serde_json::to_string(value).map_err(|error| rusqlite::Error::ToSqlConversionFailure(Box::new(error)))
+fn json(value: &impl Serialize) -> Result<Arg, StoreError> {
+    serde_json::to_string(value).map(Arg::Text).map_err(|error| {
+        StoreError::new(
+            ErrorKind::Refused,
+            format!("a memory cannot be written: {error}"),
+            "this is a fault of bylaws; report it",
+        )
+    })
 }

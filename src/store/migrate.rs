@@ -7,10 +7,10 @@
 use std::fmt;
 
 use jiff::Timestamp;
-use rusqlite::{Connection, OptionalExtension as _, params};
 
-use super::error::{ErrorKind, StoreError, fault};
-use super::{Store, begin, kind_of, moment};
+use super::error::{ErrorKind, StoreError};
+use super::shape::Class;
+use super::{Store, kind_of, moment};
 use crate::digest::sha256;
 
 /// One embedded file.
@@ -20,8 +20,10 @@ pub struct Migration {
     pub family: &'static str,
     /// The name of the file, such as `0001_ventures.sql`.
     pub file: &'static str,
-    /// Its text.
+    /// Its text for SQLite.
     pub sql: &'static str,
+    /// Its text for PostgreSQL.
+    pub postgres: &'static str,
 }
 
 macro_rules! family {
@@ -30,6 +32,7 @@ macro_rules! family {
             family: $family,
             file: $file,
             sql: include_str!(concat!("../../migrations/", $family, "/", $file)),
+            postgres: include_str!(concat!("../../migrations/", $family, "/postgres/", $file)),
         },)+]
     };
 }
@@ -72,9 +75,14 @@ impl Migration {
         name.split_once('_').map_or(name, |(_, name)| name)
     }
 
+    /// Its text for a database of this kind.
+    fn text(&self, store: &Store) -> &'static str {
+        if store.is_postgres() { self.postgres } else { self.sql }
+    }
+
     /// What its text is known by. How lines end depends on how the program was checked out and does not count.
-    pub fn checksum(&self) -> String {
-        sha256(&self.sql.replace("\r\n", "\n"))
+    fn checksum(&self, store: &Store) -> String {
+        sha256(&self.text(store).replace("\r\n", "\n"))
     }
 }
 
@@ -159,35 +167,33 @@ pub fn migrate(store: &mut Store, packs: &[&str], at: Timestamp) -> Result<Repor
 /// The tables and views that the migrations of a pack make.
 pub fn tables_of(pack: &str) -> Result<Vec<String>, StoreError> {
     let all: Vec<&Migration> = PACKS.iter().filter(|(name, _)| *name == pack).flat_map(|(_, family)| *family).collect();
-    let made = rehearse(&all)?.into_iter().flatten();
+    let made = rehearse(&mut Store::in_memory()?, &all)?.into_iter().flatten();
     Ok(made.filter(|object| matches!(&*object.kind, "table" | "view")).map(|object| object.name).collect())
 }
 
 /// Refuses a database whose own tables are of a later version than this program knows.
-pub(super) fn refuse_newer(conn: &Connection, name: &str) -> Result<(), StoreError> {
-    if !is_record(conn).map_err(fault(name))? {
+pub(super) fn refuse_newer(store: &Store) -> Result<(), StoreError> {
+    if !is_record(store)? {
         return Ok(());
     }
-    newer(conn, name, ENGINE)
+    newer(store, ENGINE)
 }
 
-fn newer(conn: &Connection, name: &str, family: &[Migration]) -> Result<(), StoreError> {
+fn newer(store: &Store, family: &[Migration]) -> Result<(), StoreError> {
     let Some(last) = family.last() else { return Ok(()) };
-    let above: Option<(i64, String)> = conn
-        .query_row(
-            "SELECT number, name FROM bylaws_migrations WHERE family = ?1 AND number > ?2 ORDER BY number DESC LIMIT 1",
-            params![last.family, last.number()],
-            |row| Ok((row.get(0)?, row.get(1)?)),
-        )
-        .optional()
-        .map_err(fault(name))?;
+    let above = store.row(
+        "SELECT number, name FROM bylaws_migrations WHERE family = ?1 AND number > ?2 ORDER BY number DESC LIMIT 1",
+        &[last.family.into(), last.number().into()],
+        |row| Ok((row.int(0)?, row.text(1)?)),
+    )?;
     match above {
         None => Ok(()),
         Some((number, what)) => Err(StoreError::new(
             ErrorKind::Newer,
             format!(
-                "`{name}` was made by a newer version of bylaws: it holds migration {} {number:04} {what}, \
+                "`{}` was made by a newer version of bylaws: it holds migration {} {number:04} {what}, \
                  and this version ends with {:04}",
+                store.name,
                 last.family,
                 last.number(),
             ),
@@ -197,32 +203,33 @@ fn newer(conn: &Connection, name: &str, family: &[Migration]) -> Result<(), Stor
 }
 
 /// Whether the table of records is there and can be read as one.
-fn is_record(conn: &Connection) -> rusqlite::Result<bool> {
-    let columns: i64 = conn.query_row(
-        "SELECT count(*) FROM pragma_table_xinfo('bylaws_migrations', 'main')
-         WHERE name IN ('family', 'number', 'name', 'checksum')",
-        [],
-        |row| row.get(0),
-    )?;
-    Ok(columns == 4)
+fn is_record(store: &Store) -> Result<bool, StoreError> {
+    let names = "('family', 'number', 'name', 'checksum')";
+    let sql = if store.is_postgres() {
+        format!(
+            "SELECT count(*) FROM pg_attribute WHERE attrelid = to_regclass('bylaws_migrations') AND attname IN {names}"
+        )
+    } else {
+        format!("SELECT count(*) FROM pragma_table_xinfo('bylaws_migrations', 'main') WHERE name IN {names}")
+    };
+    Ok(store.row(&sql, &[], |row| row.int(0))? == Some(4))
 }
 
 fn run(store: &mut Store, families: &[&[Migration]], at: Timestamp) -> Result<Report, StoreError> {
     let name = store.name.clone();
-    let fault = fault(&name);
     let all: Vec<&Migration> = families.iter().flat_map(|f| f.iter()).collect();
-    let expected = rehearse(&all)?;
 
     // Everything that can be refused is refused before anything is changed, with all differences at once.
-    let mut differences = Vec::new();
-    if is_record(&store.conn).map_err(&fault)? {
+    if is_record(store)? {
         for family in families {
-            newer(&store.conn, &name, family)?;
+            newer(store, family)?;
         }
     }
     let mut pending_in = None;
-    for (migration, objects) in all.iter().zip(&expected) {
-        match record(&store.conn, migration).map_err(&fault)? {
+    let mut pending = Vec::with_capacity(all.len());
+    for migration in &all {
+        let recorded = record(store, migration)?;
+        match &recorded {
             Some(checksum) => {
                 if pending_in == Some(migration.family) {
                     return Err(StoreError::new(
@@ -236,73 +243,80 @@ fn run(store: &mut Store, families: &[&[Migration]], at: Timestamp) -> Result<Re
                         "migrations run in the order of their numbers; put a backup in its place",
                     ));
                 }
-                same_text(&name, migration, &checksum)?;
+                same_text(store, migration, checksum)?;
             }
-            None => {
-                pending_in = Some(migration.family);
-                differences.extend(compare(&store.conn, objects).map_err(&fault)?.differences);
-            }
+            None => pending_in = Some(migration.family),
         }
+        pending.push(recorded.is_none());
+    }
+    let expected = expected(store, &all, &pending)?;
+    let mut differences = Vec::new();
+    for (objects, _) in expected.iter().zip(&pending).filter(|(_, pending)| **pending) {
+        differences.extend(compare(store, objects)?.differences);
     }
     refuse(&name, differences)?;
 
     let mut report = Report::default();
-    for (migration, objects) in all.iter().zip(&expected) {
+    for ((migration, objects), pending) in all.iter().zip(&expected).zip(pending) {
         let mut done = |outcome| {
             let (family, number, name) = (migration.family, migration.number(), migration.name());
             report.steps.push(Step { family, number, name, outcome });
         };
         // Where nothing is to be done, nobody who writes has to be waited for.
-        if record(&store.conn, migration).map_err(&fault)?.is_some() {
+        if !pending {
             done(Outcome::AlreadyThere);
             continue;
         }
-        let tx = begin(&mut store.conn).map_err(&fault)?;
-        // Only under the write lock is it certain that no other program has just done the same.
-        let outcome = match record(&tx, migration).map_err(&fault)? {
-            Some(checksum) => {
-                same_text(&name, migration, &checksum)?;
-                Outcome::AlreadyThere
+        let outcome = store.write(|tx| {
+            if tx.is_postgres() {
+                // Held until the end of the transaction; another program that migrates waits here.
+                tx.rows("SELECT 1 FROM pg_advisory_xact_lock(hashtext('bylaws_migrations'))", &[], |_| Ok(()))?;
             }
-            None => {
-                let held = compare(&tx, objects).map_err(&fault)?;
-                refuse(&name, held.differences)?;
-                for statement in split(migration.sql) {
-                    if statement.makes.is_some_and(|made| held.present.iter().any(|p| p.eq_ignore_ascii_case(&made))) {
-                        continue;
-                    }
-                    tx.execute_batch(statement.text).map_err(|e| failed(&name, migration, &e))?;
+            // Only under the write lock is it certain that no other program has just done the same.
+            if let Some(checksum) = record(tx, migration)? {
+                same_text(tx, migration, &checksum)?;
+                return Ok(Outcome::AlreadyThere);
+            }
+            let held = compare(tx, objects)?;
+            refuse(&tx.name, held.differences)?;
+            for statement in split(migration.text(tx), tx.is_postgres()) {
+                if statement.makes.is_some_and(|made| held.present.iter().any(|p| p.eq_ignore_ascii_case(&made))) {
+                    continue;
                 }
-                tx.execute(
-                    "INSERT INTO bylaws_migrations (family, number, name, checksum, applied_at)
-                     VALUES (?1, ?2, ?3, ?4, ?5)",
-                    params![migration.family, migration.number(), migration.name(), migration.checksum(), moment(at)],
-                )
-                .map_err(&fault)?;
-                if held.adopted.is_empty() { Outcome::Applied } else { Outcome::Adopted(held.adopted) }
+                tx.batch(statement.text).map_err(|error| failed(migration, error))?;
             }
-        };
-        tx.commit().map_err(&fault)?;
+            tx.execute(
+                "INSERT INTO bylaws_migrations (family, number, name, checksum, applied_at)
+                 VALUES (?1, ?2, ?3, ?4, ?5)",
+                &[
+                    migration.family.into(),
+                    migration.number().into(),
+                    migration.name().into(),
+                    migration.checksum(tx).into(),
+                    moment(at).into(),
+                ],
+            )?;
+            Ok(if held.adopted.is_empty() { Outcome::Applied } else { Outcome::Adopted(held.adopted) })
+        })?;
         done(outcome);
     }
     Ok(report)
 }
 
 /// The checksum under which a migration was applied, if it was.
-fn record(conn: &Connection, migration: &Migration) -> rusqlite::Result<Option<String>> {
-    if !is_record(conn)? {
+fn record(store: &Store, migration: &Migration) -> Result<Option<String>, StoreError> {
+    if !is_record(store)? {
         return Ok(None);
     }
-    conn.query_row(
+    store.row(
         "SELECT checksum FROM bylaws_migrations WHERE family = ?1 AND number = ?2",
-        params![migration.family, migration.number()],
-        |row| row.get(0),
+        &[migration.family.into(), migration.number().into()],
+        |row| row.text(0),
     )
-    .optional()
 }
 
-fn same_text(name: &str, migration: &Migration, applied: &str) -> Result<(), StoreError> {
-    let ours = migration.checksum();
+fn same_text(store: &Store, migration: &Migration, applied: &str) -> Result<(), StoreError> {
+    let (name, ours) = (&store.name, migration.checksum(store));
     if applied == ours {
         return Ok(());
     }
@@ -330,8 +344,7 @@ fn refuse(name: &str, differences: Vec<String>) -> Result<(), StoreError> {
     ))
 }
 
-fn failed(name: &str, migration: &Migration, error: &rusqlite::Error) -> StoreError {
-    let error = StoreError::sqlite(name, error);
+fn failed(migration: &Migration, error: StoreError) -> StoreError {
     StoreError {
         message: format!(
             "migration {} {:04} {} was taken back: {}",
@@ -364,55 +377,90 @@ struct Shape {
     key: bool,
     default: bool,
     computed: bool,
+    /// What it holds, where the database itself sees to that.
+    class: Class,
+}
+
+/// What each migration makes, as far as anything of it may be there already.
+fn expected(store: &mut Store, all: &[&Migration], pending: &[bool]) -> Result<Vec<Vec<Object>>, StoreError> {
+    if !store.is_postgres() {
+        return rehearse(&mut Store::in_memory()?, all);
+    }
+    // A server has no scratch database at hand, but what is made and taken back in a schema of this connection's own
+    // is seen by nobody. That takes longer than to see first that there is nothing of these names.
+    let waiting = all.iter().zip(pending).filter(|(_, pending)| **pending);
+    let names = waiting.flat_map(|(m, _)| split(m.postgres, true)).filter_map(|statement| statement.makes);
+    for name in names {
+        if kind_of(store, &name)?.is_some() {
+            return store.undone(|scratch| {
+                scratch.batch("SET LOCAL search_path = pg_temp")?;
+                rehearse(scratch, all)
+            });
+        }
+    }
+    Ok(all.iter().map(|_| Vec::new()).collect())
 }
 
 /// Runs the migrations in a scratch database and notes what each of them makes.
-fn rehearse(all: &[&Migration]) -> Result<Vec<Vec<Object>>, StoreError> {
-    let scratch = Connection::open_in_memory().map_err(fault(":memory:"))?;
+fn rehearse(scratch: &mut Store, all: &[&Migration]) -> Result<Vec<Vec<Object>>, StoreError> {
     let mut known: Vec<String> = Vec::new();
     let mut expected = Vec::with_capacity(all.len());
     for migration in all {
-        scratch.execute_batch(migration.sql).map_err(|e| failed(":memory:", migration, &e))?;
-        let objects: Vec<Object> =
-            objects(&scratch).map_err(fault(":memory:"))?.into_iter().filter(|o| !known.contains(&o.name)).collect();
+        scratch.batch(migration.text(scratch)).map_err(|error| failed(migration, error))?;
+        let objects: Vec<Object> = objects(scratch)?.into_iter().filter(|o| !known.contains(&o.name)).collect();
         known.extend(objects.iter().map(|o| o.name.clone()));
         expected.push(objects);
     }
     Ok(expected)
 }
 
-fn objects(conn: &Connection) -> rusqlite::Result<Vec<Object>> {
-    let mut query = conn.prepare(
-        "SELECT type, name, tbl_name FROM sqlite_schema WHERE name NOT LIKE 'sqlite\\_%' ESCAPE '\\' ORDER BY rowid",
-    )?;
-    let mut objects = query
-        .query_map([], |row| {
-            Ok(Object { kind: row.get(0)?, name: row.get(1)?, table: row.get(2)?, columns: Vec::new() })
-        })?
-        .collect::<rusqlite::Result<Vec<_>>>()?;
+fn objects(store: &Store) -> Result<Vec<Object>, StoreError> {
+    let sql = if store.is_postgres() {
+        "SELECT CASE c.relkind WHEN 'r' THEN 'table' WHEN 'v' THEN 'view' ELSE 'index' END, c.relname::text,
+           coalesce((SELECT t.relname FROM pg_index AS i JOIN pg_class AS t ON t.oid = i.indrelid
+                     WHERE i.indexrelid = c.oid), c.relname)::text, c.oid::bigint AS n
+         FROM pg_class AS c WHERE c.relnamespace = pg_my_temp_schema() AND c.relkind IN ('r', 'v', 'i')
+         UNION ALL SELECT 'trigger', g.tgname::text, t.relname::text, g.oid::bigint
+         FROM pg_trigger AS g JOIN pg_class AS t ON t.oid = g.tgrelid
+         WHERE NOT g.tgisinternal AND t.relnamespace = pg_my_temp_schema()
+         UNION ALL SELECT 'function', p.proname::text, p.proname::text, p.oid::bigint
+         FROM pg_proc AS p WHERE p.pronamespace = pg_my_temp_schema() ORDER BY n"
+    } else {
+        "SELECT type, name, tbl_name FROM sqlite_schema WHERE name NOT LIKE 'sqlite\\_%' ESCAPE '\\' ORDER BY rowid"
+    };
+    let mut objects = store.rows(sql, &[], |row| {
+        Ok(Object { kind: row.text(0)?, name: row.text(1)?, table: row.text(2)?, columns: Vec::new() })
+    })?;
     for object in objects.iter_mut().filter(|o| o.kind == "table") {
-        object.columns = columns(conn, &object.name)?;
+        object.columns = columns(store, &object.name)?;
     }
     Ok(objects)
 }
 
-fn columns(conn: &Connection, table: &str) -> rusqlite::Result<Vec<Shape>> {
-    let mut query = conn.prepare(
-        "SELECT name, type, \"notnull\", pk > 0, dflt_value IS NOT NULL, hidden > 0
-         FROM pragma_table_xinfo(?1, 'main')",
-    )?;
-    query
-        .query_map([table], |row| {
-            Ok(Shape {
-                name: row.get(0)?,
-                declared: row.get(1)?,
-                notnull: row.get(2)?,
-                key: row.get(3)?,
-                default: row.get(4)?,
-                computed: row.get(5)?,
-            })
-        })?
-        .collect()
+fn columns(store: &Store, table: &str) -> Result<Vec<Shape>, StoreError> {
+    let sql = if store.is_postgres() {
+        "SELECT a.attname::text, format_type(a.atttypid, a.atttypmod), a.attnotnull,
+           EXISTS (SELECT 1 FROM pg_index AS i WHERE i.indrelid = a.attrelid AND i.indisprimary
+                   AND a.attnum = ANY (i.indkey::int2[])),
+           a.atthasdef OR a.attidentity <> '', a.attgenerated <> '', b.typname::text, b.typtype::text
+         FROM pg_attribute AS a JOIN pg_type AS t ON t.oid = a.atttypid
+         JOIN pg_type AS b ON b.oid = CASE WHEN t.typtype = 'd' THEN t.typbasetype ELSE t.oid END
+         WHERE a.attrelid = to_regclass(quote_ident(?1)) AND a.attnum > 0 AND NOT a.attisdropped ORDER BY a.attnum"
+    } else {
+        "SELECT name, type, \"notnull\", pk > 0, dflt_value IS NOT NULL, hidden > 0, '', ''
+         FROM pragma_table_xinfo(?1, 'main')"
+    };
+    store.rows(sql, &[table.into()], |row| {
+        Ok(Shape {
+            name: row.text(0)?,
+            declared: row.text(1)?,
+            notnull: row.truth(2)?,
+            key: row.truth(3)?,
+            default: row.truth(4)?,
+            computed: row.truth(5)?,
+            class: if store.is_postgres() { Class::of_postgres(&row.text(6)?, &row.text(7)?) } else { Class::Any },
+        })
+    })
 }
 
 /// What a database holds of the things a migration makes.
@@ -426,16 +474,16 @@ struct Held {
     differences: Vec<String>,
 }
 
-fn compare(conn: &Connection, objects: &[Object]) -> rusqlite::Result<Held> {
+fn compare(store: &Store, objects: &[Object]) -> Result<Held, StoreError> {
     let mut held = Held::default();
     for object in objects {
-        let Some((kind, table)) = kind_of(conn, &object.name)? else { continue };
+        let Some((kind, table)) = kind_of(store, &object.name)? else { continue };
         held.present.push(object.name.clone());
         let name = &object.name;
         if kind != object.kind {
             held.differences.push(format!("`{name}` is {}, not {}", article(&kind), article(&object.kind)));
         } else if object.kind == "table" {
-            let found = differences(name, &object.columns, &columns(conn, name)?);
+            let found = differences(name, &object.columns, &columns(store, name)?);
             if found.is_empty() {
                 held.adopted.push(name.clone());
             }
@@ -459,7 +507,12 @@ fn differences(table: &str, expected: &[Shape], actual: &[Shape]) -> Vec<String>
             tell(&want.name, format!("is not there (needed as {})", declaration(want)));
             continue;
         };
-        if affinity(&want.declared) != affinity(&have.declared) {
+        let alike = match (want.class, have.class) {
+            (Class::Any, Class::Any) => affinity(&want.declared) == affinity(&have.declared),
+            // An id may be a UUID, and a word of a closed list an enumeration.
+            (want, have) => want == have || (want, have) == (Class::Text, Class::Word),
+        };
+        if !alike {
             let declared = if have.declared.is_empty() { "nothing" } else { &have.declared };
             tell(&want.name, format!("is declared as {declared}, needed as {}", want.declared));
         }
@@ -533,8 +586,8 @@ impl Token {
     }
 }
 
-/// Cuts a text into its statements. A trigger holds statements of its own and ends with `; END ;`.
-fn split(sql: &str) -> Vec<Statement<'_>> {
+/// Cuts a text into its statements. A trigger of SQLite holds statements of its own and ends with `; END ;`.
+fn split(sql: &str, postgres: bool) -> Vec<Statement<'_>> {
     let mut statements = Vec::new();
     let mut start = 0;
     let mut tokens: Vec<Token> = Vec::new();
@@ -544,7 +597,9 @@ fn split(sql: &str) -> Vec<Statement<'_>> {
         let end = sql.len() - rest.len();
         let Some(token) = token else { continue };
         let over = token == Token::Semicolon
-            && (!is_trigger(&tokens) || matches!(&tokens[..], [.., Token::Semicolon, last] if last.is("END")));
+            && (postgres
+                || !is_trigger(&tokens)
+                || matches!(&tokens[..], [.., Token::Semicolon, last] if last.is("END")));
         tokens.push(token);
         if over {
             if tokens.len() > 1 {
@@ -574,7 +629,7 @@ fn kind(tokens: &[Token]) -> Option<(&Token, &[Token])> {
 
 fn made(tokens: &[Token]) -> Option<String> {
     let (kind, rest) = kind(tokens)?;
-    if !["TABLE", "INDEX", "VIEW", "TRIGGER"].iter().any(|w| kind.is(w)) {
+    if !["TABLE", "INDEX", "VIEW", "TRIGGER", "FUNCTION"].iter().any(|w| kind.is(w)) {
         return None;
     }
     let rest = match rest {
@@ -607,6 +662,11 @@ fn next_token(text: &str) -> Option<(Option<Token>, usize)> {
             let end = until("]", 1);
             (Some(Token::Name(text[1..end].trim_end_matches(']').to_owned())), end)
         }
+        // A text of PostgreSQL between two marks such as `$$` or `$body$`.
+        '$' if text[1..].find(|c| !word(c) || c == '$').is_some_and(|end| text[1 + end..].starts_with('$')) => {
+            let mark = text[1..].find('$').map_or(text, |end| &text[..end + 2]);
+            (Some(Token::Other), until(mark, mark.len()))
+        }
         c if c.is_whitespace() => (None, c.len_utf8()),
         c if word(c) => {
             let end = text.find(|c| !word(c)).unwrap_or(text.len());
@@ -632,6 +692,8 @@ mod tests {
     use std::collections::BTreeSet;
     use std::path::Path;
 
+    use rusqlite::Connection;
+
     use super::super::Access;
     use super::super::tests::at;
     use super::*;
@@ -652,11 +714,12 @@ mod tests {
     }
 
     fn forget(store: &Store, family: &str) {
-        store.conn.execute("DELETE FROM bylaws_migrations WHERE family = ?1", [family]).expect("forget");
+        store.conn().execute("DELETE FROM bylaws_migrations WHERE family = ?1", [family]).expect("forget");
     }
 
     fn schema(store: &Store) -> Vec<String> {
-        let mut query = store.conn.prepare("SELECT type || ' ' || name FROM sqlite_schema ORDER BY 1").expect("query");
+        let mut query =
+            store.conn().prepare("SELECT type || ' ' || name FROM sqlite_schema ORDER BY 1").expect("query");
         query.query_map([], |r| r.get(0)).expect("rows").map(|r| r.expect("row")).collect()
     }
 
@@ -692,7 +755,7 @@ mod tests {
         assert_eq!(report.steps[0].to_string(), "engine 0001 migrations: already there");
         assert_eq!(schema(&store), before);
         let times: i64 = store
-            .conn
+            .conn()
             .query_row("SELECT count(DISTINCT applied_at) FROM bylaws_migrations", [], |r| r.get(0))
             .expect("count");
         assert_eq!(times, 1);
@@ -728,10 +791,10 @@ mod tests {
     #[test]
     fn tables_that_fit_are_adopted() {
         let mut store = migrated(&["stage39"]);
-        store.conn.execute_batch("INSERT INTO ventures VALUES ('atlas', 'Atlas', 'active', 39, 'ann')").expect("row");
+        store.conn().execute_batch("INSERT INTO ventures VALUES ('atlas', 'Atlas', 'active', 39, 'ann')").expect("row");
         let complete = schema(&store);
         forget(&store, "stage39");
-        store.conn.execute_batch("DROP INDEX ventures_by_status; DROP TABLE referrals").expect("drop");
+        store.conn().execute_batch("DROP INDEX ventures_by_status; DROP TABLE referrals").expect("drop");
         let report = migrate(&mut store, &["stage39"], at(NOW)).expect("adopt");
         assert_eq!(schema(&store), complete, "what was missing is made again");
         let first = report.steps.iter().find(|s| s.family == "stage39").expect("step");
@@ -744,7 +807,7 @@ mod tests {
             matches!(&last.outcome, Outcome::Adopted(tables) if !tables.contains(&"referrals".to_owned())),
             "{last}"
         );
-        let rows: i64 = store.conn.query_row("SELECT count(*) FROM ventures", [], |r| r.get(0)).expect("count");
+        let rows: i64 = store.conn().query_row("SELECT count(*) FROM ventures", [], |r| r.get(0)).expect("count");
         assert_eq!(rows, 1);
         assert!(migrate(&mut store, &["stage39"], at(NOW)).expect("again").nothing_to_do());
     }
@@ -753,7 +816,7 @@ mod tests {
     fn a_table_written_another_way_fits() {
         let mut store = Store::in_memory().expect("memory");
         store
-            .conn
+            .conn()
             .execute_batch(
                 "CREATE TABLE Ventures (lead VARCHAR(40) NOT NULL, ID VARCHAR PRIMARY KEY, name TEXT NOT NULL,
                    status TEXT NOT NULL,
@@ -770,7 +833,7 @@ mod tests {
     fn every_difference_is_listed_and_nothing_is_changed() {
         let mut store = Store::in_memory().expect("memory");
         store
-            .conn
+            .conn()
             .execute_batch(
                 "CREATE TABLE ventures (id INTEGER, name TEXT, status TEXT NOT NULL, lead TEXT NOT NULL,
                    owner TEXT NOT NULL);
@@ -799,7 +862,10 @@ mod tests {
     #[test]
     fn a_foreign_table_of_records_is_refused() {
         let mut store = Store::in_memory().expect("memory");
-        store.conn.execute_batch("CREATE TABLE bylaws_migrations (id INTEGER PRIMARY KEY, file TEXT)").expect("table");
+        store
+            .conn()
+            .execute_batch("CREATE TABLE bylaws_migrations (id INTEGER PRIMARY KEY, file TEXT)")
+            .expect("table");
         let error = refused(&mut store, &[]);
         assert_eq!(error.kind, ErrorKind::Shape);
         assert!(error.message.contains("bylaws_migrations.checksum: is not there"), "{error}");
@@ -809,19 +875,19 @@ mod tests {
     fn a_changed_migration_is_refused_with_both_checksums() {
         let mut store = migrated(&[]);
         let other = "0".repeat(64);
-        store.conn.execute("UPDATE bylaws_migrations SET checksum = ?1 WHERE number = 2", [&other]).expect("change");
+        store.conn().execute("UPDATE bylaws_migrations SET checksum = ?1 WHERE number = 2", [&other]).expect("change");
         let error = refused(&mut store, &[]);
         assert_eq!(error.kind, ErrorKind::Checksum);
-        assert!(error.message.contains(&other) && error.message.contains(&ENGINE[1].checksum()), "{error}");
+        assert!(error.message.contains(&other) && error.message.contains(&ENGINE[1].checksum(&store)), "{error}");
         let windows = Migration { sql: "a;\r\nb;", ..ENGINE[0] };
         let unix = Migration { sql: "a;\nb;", ..ENGINE[0] };
-        assert_eq!(windows.checksum(), unix.checksum());
+        assert_eq!(windows.checksum(&store), unix.checksum(&store));
     }
 
     #[test]
     fn a_gap_is_refused() {
         let mut store = migrated(&[]);
-        store.conn.execute_batch("DELETE FROM bylaws_migrations WHERE number = 2").expect("change");
+        store.conn().execute_batch("DELETE FROM bylaws_migrations WHERE number = 2").expect("change");
         assert_eq!(refused(&mut store, &[]).kind, ErrorKind::Order);
     }
 
@@ -834,10 +900,10 @@ mod tests {
         let add = |family: &str| {
             format!("INSERT INTO bylaws_migrations VALUES ('{family}', 9001, 'later', '{}', '{NOW}')", "0".repeat(64))
         };
-        store.conn.execute_batch(&add("stage39")).expect("newer pack");
+        store.conn().execute_batch(&add("stage39")).expect("newer pack");
         assert!(Store::open(&path, Access::Read).is_ok(), "the pack's tables are no business of the program");
         assert_eq!(refused(&mut store, &["stage39"]).kind, ErrorKind::Newer);
-        store.conn.execute_batch(&add("engine")).expect("newer engine");
+        store.conn().execute_batch(&add("engine")).expect("newer engine");
         for access in [Access::Read, Access::Write, Access::Create] {
             let error = Store::open(&path, access).expect_err("newer");
             assert_eq!(error.kind, ErrorKind::Newer);
@@ -850,20 +916,21 @@ mod tests {
     fn what_fails_is_taken_back() {
         let mut store = Store::in_memory().expect("memory");
         let family: &[Migration] = &[
-            Migration { family: "x", file: "0001_a.sql", sql: "CREATE TABLE a (k TEXT);" },
+            Migration { family: "x", file: "0001_a.sql", sql: "CREATE TABLE a (k TEXT);", postgres: "" },
             Migration {
                 family: "x",
                 file: "0002_b.sql",
                 sql: "CREATE TABLE b (k TEXT); CREATE UNIQUE INDEX a_k ON a (k);",
+                postgres: "",
             },
         ];
         run(&mut store, &[ENGINE, &family[..1]], at(NOW)).expect("first");
-        store.conn.execute_batch("INSERT INTO a VALUES ('same'), ('same')").expect("rows");
+        store.conn().execute_batch("INSERT INTO a VALUES ('same'), ('same')").expect("rows");
         let error = run(&mut store, &[ENGINE, family], at(NOW)).expect_err("two rows alike");
         assert_eq!(error.kind, ErrorKind::Refused);
         assert!(error.message.starts_with("migration x 0002 b was taken back"), "{error}");
         assert!(!store.has_table("b").expect("look"));
-        assert_eq!(record(&store.conn, &family[1]).expect("record"), None);
+        assert_eq!(record(&store, &family[1]).expect("record"), None);
     }
 
     #[test]
@@ -872,13 +939,13 @@ mod tests {
                    CREATE TRIGGER IF NOT EXISTS t AFTER INSERT ON [a;b] BEGIN\n\
                    UPDATE y SET x = CASE WHEN 1 THEN 2 END; DELETE FROM z;\nEND;\n\
                    ; CREATE UNIQUE INDEX i ON y (x); INSERT INTO y VALUES ('ü;')";
-        let statements = split(sql);
+        let statements = split(sql, false);
         let makes: Vec<_> = statements.iter().map(|s| s.makes.as_deref()).collect();
         assert_eq!(makes, [Some("a;b"), Some("t"), Some("i"), None]);
         assert!(statements[1].text.ends_with("END;") && statements[3].text.ends_with("('ü;')"));
-        let whole: Vec<Statement<'_>> = split("SELECT 1");
+        let whole: Vec<Statement<'_>> = split("SELECT 1", false);
         assert_eq!(whole, [Statement { text: "SELECT 1", makes: None }]);
-        assert!(split("-- nothing\n ; ;").is_empty());
+        assert!(split("-- nothing\n ; ;", false).is_empty());
     }
 
     #[test]
@@ -888,13 +955,14 @@ mod tests {
             file: "0001_a.sql",
             sql: "CREATE TABLE a (k TEXT); CREATE TABLE n (k TEXT);\nCREATE TRIGGER a_n AFTER INSERT ON a BEGIN\n\
                   INSERT INTO n VALUES (new.k); DELETE FROM n WHERE k = ';';\nEND;",
+            postgres: "",
         }];
         let mut store = Store::in_memory().expect("memory");
-        store.conn.execute_batch("CREATE TABLE a (k TEXT)").expect("table");
+        store.conn().execute_batch("CREATE TABLE a (k TEXT)").expect("table");
         let report = run(&mut store, &[ENGINE, family], at(NOW)).expect("adopt");
         assert_eq!(report.steps.last().map(|s| &s.outcome), Some(&Outcome::Adopted(vec!["a".into()])));
-        store.conn.execute_batch("INSERT INTO a VALUES ('1')").expect("row");
-        let rows: i64 = store.conn.query_row("SELECT count(*) FROM n", [], |r| r.get(0)).expect("count");
+        store.conn().execute_batch("INSERT INTO a VALUES ('1')").expect("row");
+        let rows: i64 = store.conn().query_row("SELECT count(*) FROM n", [], |r| r.get(0)).expect("count");
         assert_eq!(rows, 1);
     }
 }

@@ -1,16 +1,20 @@
 //! The database of the portfolio: how it is opened, what it holds, how it got its tables and what it was before.
 //!
-//! Only this room knows the SQLite library. What can be wrong with a database is a [`StoreError`] with a sentence and
-//! a next step; nothing here panics on what it finds on disk.
+//! Only this room knows the libraries of SQLite and PostgreSQL; what reads and writes through [`Store`] does not know
+//! which of them it speaks to. What can be wrong with a database is a [`StoreError`] with a sentence and a next step;
+//! nothing here panics on what it finds on disk or at the other end of a line.
 
 pub mod baseline;
 pub mod changes;
 mod error;
+pub mod field;
 pub mod ledger;
 pub mod memory;
 pub mod migrate;
+mod postgres;
 pub mod read;
 pub mod scratch;
+mod shape;
 
 use std::ffi::OsStr;
 use std::fs;
@@ -20,12 +24,16 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 use rusqlite::config::DbConfig;
-use rusqlite::{Connection, ErrorCode, OpenFlags, OptionalExtension as _, Transaction, TransactionBehavior};
+use rusqlite::{Connection, OpenFlags};
 
 pub use self::error::{ErrorKind, StoreError};
+pub use self::shape::{Class, ColumnShape, TableShape, catalog};
 
-use self::error::fault;
+use self::error::{Driver, fault};
+use self::field::{Row, Unfit};
+use self::postgres::{Address, Postgres, is_address};
 use crate::lang::item::contract::Contract;
+use crate::sql::{Arg, Dialect};
 use crate::value::Type;
 
 /// How long another program may hold the database before it counts as locked.
@@ -45,27 +53,56 @@ pub enum Access {
 /// An open database.
 #[derive(Debug)]
 pub struct Store {
-    conn: Connection,
+    link: Link,
     name: String,
+}
+
+/// What is at the other end. There are these two kinds and no others.
+#[derive(Debug)]
+enum Link {
+    Sqlite(Connection),
+    Postgres(Box<Postgres>),
 }
 
 /// What a database is at, by the writes of others and of this connection.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Version {
-    others: i64,
-    own: u64,
+pub enum Version {
+    /// Of SQLite: how often others wrote, and how many rows this connection did.
+    Sqlite(i64, u64),
+    /// Of PostgreSQL: the transaction that is given out next, and how many of those before it are under way. Both stay
+    /// as they are only as long as nobody has written anything anywhere on the server.
+    Postgres(u64, u64),
+}
+
+/// What is begun, on PostgreSQL in its own words.
+#[derive(Debug, Clone, Copy)]
+enum Begin {
+    /// Reading and writing, with one state of the database throughout.
+    Whole,
+    /// Writing, with whatever stands there at each statement.
+    Write,
+    /// Reading one state of the database.
+    Look,
 }
 
 impl Version {
     /// The same as far as others wrote, and as another one as far as this connection did: for who knows what it wrote.
     pub fn with_own_of(self, later: Version) -> Version {
-        Version { own: later.own, ..self }
+        match (self, later) {
+            (Version::Sqlite(others, _), Version::Sqlite(_, own)) => Version::Sqlite(others, own),
+            // Whose writes they were is not told apart there.
+            (known, _) => known,
+        }
     }
 }
 
 impl Store {
-    /// Opens a database by its path or by `sqlite:PATH`; `:memory:` is one that lives as long as the store.
+    /// Opens a database by its path, by `sqlite:PATH` or by `postgres://USER@HOST/DATABASE`; `:memory:` is one that
+    /// lives as long as the store.
     pub fn open(place: impl AsRef<OsStr>, access: Access) -> Result<Store, StoreError> {
+        if let Some(address) = place.as_ref().to_str().filter(|text| is_address(text)) {
+            return Store::connect_to_server(address, access);
+        }
         let Some(path) = location(place.as_ref())? else { return Store::in_memory() };
         let name = path.display().to_string();
         let fresh = examine(&path, &name, access)?;
@@ -90,7 +127,7 @@ impl Store {
         if !fresh {
             whole_pages(&path, &name)?;
         }
-        migrate::refuse_newer(&store.conn, &store.name)?;
+        migrate::refuse_newer(&store)?;
         Ok(store)
     }
 
@@ -99,18 +136,65 @@ impl Store {
         let name = ":memory:".to_owned();
         let conn = Connection::open_in_memory().map_err(fault(&name))?;
         configure(&conn, Access::Create).map_err(fault(&name))?;
-        Ok(Store { conn, name })
+        Ok(Store { link: Link::Sqlite(conn), name })
+    }
+
+    fn connect_to_server(address: &str, access: Access) -> Result<Store, StoreError> {
+        let address = Address::read(address)?;
+        let name = address.name.clone();
+        let server = Postgres::connect(address, access).map_err(fault(&name))?;
+        let store = Store { link: Link::Postgres(Box::new(server)), name };
+        if access != Access::Create {
+            let tables = "SELECT EXISTS (SELECT 1 FROM pg_class WHERE relkind IN ('r', 'p', 'v', 'm', 'f')
+                          AND relnamespace::regnamespace::text = ANY (current_schemas(false)))";
+            if store.row(tables, &[], |row| row.truth(0))? == Some(false) {
+                return Err(StoreError::empty(&store.name));
+            }
+        }
+        migrate::refuse_newer(&store)?;
+        Ok(store)
     }
 
     /// What the database is at: the same as long as nobody has written to it.
     pub fn version(&self) -> Result<Version, StoreError> {
-        let others = self.conn.query_row("PRAGMA data_version", [], |row| row.get(0)).map_err(fault(&self.name))?;
-        Ok(Version { others, own: self.conn.total_changes() })
+        match &self.link {
+            Link::Sqlite(conn) => {
+                let others = conn.query_row("PRAGMA data_version", [], |row| row.get(0)).map_err(fault(&self.name))?;
+                Ok(Version::Sqlite(others, conn.total_changes()))
+            }
+            // A transaction that wrote has a number. Before it is over it is in the list of those under way or not
+            // below the next number; afterwards it is neither. So no write can become visible and leave both alone.
+            Link::Postgres(_) => {
+                let sql = "SELECT pg_snapshot_xmax(s)::text, (SELECT count(*) FROM pg_snapshot_xip(s))
+                           FROM (SELECT pg_current_snapshot() AS s) AS now";
+                let read = self.row(sql, &[], |row| Ok((row.text(0)?, row.int(1)?)))?;
+                let (next, under_way) = read.unwrap_or_default();
+                Ok(Version::Postgres(next.parse().unwrap_or_default(), under_way.unsigned_abs()))
+            }
+        }
     }
 
-    /// The connection, for queries.
-    pub fn conn(&self) -> &Connection {
-        &self.conn
+    /// The connection to SQLite, for those who measure or tune it; nothing where the database is of another kind.
+    pub fn sqlite(&self) -> Option<&Connection> {
+        match &self.link {
+            Link::Sqlite(conn) => Some(conn),
+            Link::Postgres(_) => None,
+        }
+    }
+
+    /// The dialect in which it is spoken to, with what its columns hold.
+    pub(crate) fn dialect<'a>(&self, class: &'a dyn Fn(&str, &str) -> Class) -> Dialect<'a> {
+        if self.is_postgres() { Dialect::Postgres(class) } else { Dialect::Sqlite }
+    }
+
+    /// Whether it is one of PostgreSQL.
+    pub(crate) fn is_postgres(&self) -> bool {
+        matches!(self.link, Link::Postgres(_))
+    }
+
+    #[cfg(test)]
+    pub(crate) fn conn(&self) -> &Connection {
+        self.sqlite().expect("a database of SQLite")
     }
 
     /// The database as messages call it.
@@ -118,41 +202,192 @@ impl Store {
         &self.name
     }
 
-    /// An error of the library as an error about this database.
-    pub fn fault(&self, error: rusqlite::Error) -> StoreError {
-        StoreError::sqlite(&self.name, &error)
-    }
-
-    /// Does all of the work or nothing of it. The write lock is taken first, so that the work never waits half done.
-    pub fn write<T>(&mut self, work: impl FnOnce(&Connection) -> rusqlite::Result<T>) -> Result<T, StoreError> {
-        let name = &self.name;
-        let work = |conn: &mut Connection| {
-            // Within other work it is a part of that.
-            if !conn.is_autocommit() {
-                let part = conn.savepoint()?;
-                let done = work(&part)?;
-                part.commit()?;
-                return Ok(done);
+    /// Runs a statement, with parameters `?1` and so on, and hands over each row. What is wrong comes without the name
+    /// of the database, for sentences that have one.
+    pub(crate) fn each(&self, sql: &str, args: &[Arg], mut row: impl FnMut(&Row<'_>)) -> Result<(), Driver> {
+        match &self.link {
+            Link::Sqlite(conn) => {
+                let mut statement = conn.prepare_cached(sql)?;
+                let mut rows = statement.query(rusqlite::params_from_iter(args.iter()))?;
+                while let Some(next) = rows.next()? {
+                    row(&Row::Sqlite(next));
+                }
+                Ok(())
             }
-            let tx = begin(conn)?;
-            let done = work(&tx)?;
-            tx.commit()?;
-            Ok(done)
-        };
-        work(&mut self.conn).map_err(fault(name))
+            Link::Postgres(server) => {
+                let done = server.each(sql, args, |next| {
+                    row(next);
+                    Ok::<(), Unfit>(())
+                })?;
+                done.map_err(Driver::from)
+            }
+        }
     }
 
-    /// Does all of the work or nothing of it, and sees one state of the database throughout. The write lock is taken by
-    /// the first write; who wrote in between makes it fail as locked, and the work is to be done again.
-    pub fn transact<T>(&mut self, work: impl FnOnce(&mut Store) -> Result<T, StoreError>) -> Result<T, StoreError> {
-        self.conn.execute_batch("BEGIN").map_err(fault(&self.name))?;
-        let done = work(self).and_then(|done| {
-            self.conn.execute_batch("COMMIT").map_err(fault(&self.name))?;
-            Ok(done)
-        });
-        if done.is_err() && !self.conn.is_autocommit() {
+    /// The rows of a statement, each as it is read.
+    pub fn rows<T>(
+        &self,
+        sql: &str,
+        args: &[Arg],
+        mut read: impl FnMut(&Row<'_>) -> Result<T, Unfit>,
+    ) -> Result<Vec<T>, StoreError> {
+        self.found(sql, args, &mut read).map_err(fault(&self.name))
+    }
+
+    fn found<T>(
+        &self,
+        sql: &str,
+        args: &[Arg],
+        read: &mut impl FnMut(&Row<'_>) -> Result<T, Unfit>,
+    ) -> Result<Vec<T>, Driver> {
+        let mut found = Vec::new();
+        match &self.link {
+            Link::Sqlite(conn) => {
+                let mut statement = conn.prepare_cached(sql)?;
+                let mut rows = statement.query(rusqlite::params_from_iter(args.iter()))?;
+                while let Some(next) = rows.next()? {
+                    found.push(read(&Row::Sqlite(next))?);
+                }
+            }
+            Link::Postgres(server) => server.each(sql, args, |next| {
+                found.push(read(next)?);
+                Ok::<(), Unfit>(())
+            })??,
+        }
+        Ok(found)
+    }
+
+    /// The first row of a statement, as it is read.
+    pub fn row<T>(
+        &self,
+        sql: &str,
+        args: &[Arg],
+        read: impl FnMut(&Row<'_>) -> Result<T, Unfit>,
+    ) -> Result<Option<T>, StoreError> {
+        Ok(self.rows(sql, args, read)?.into_iter().next())
+    }
+
+    /// The rows of a statement about a table that need not be there; `None` where it is not.
+    pub(crate) fn rows_of_maybe<T>(
+        &self,
+        sql: &str,
+        args: &[Arg],
+        mut read: impl FnMut(&Row<'_>) -> Result<T, Unfit>,
+    ) -> Result<Option<Vec<T>>, StoreError> {
+        match self.found(sql, args, &mut read) {
+            Err(error) if error.is_no_such_table() => Ok(None),
+            found => found.map(Some).map_err(fault(&self.name)),
+        }
+    }
+
+    /// Waits until somebody tells of a write to a table that the change log keeps, or the time is over; whether
+    /// somebody did. It only wakes, and may wake for nothing: what was written stands in the log. A database of SQLite
+    /// tells nobody, and the whole time passes.
+    pub fn wait(&self, patience: Duration) -> Result<bool, StoreError> {
+        match &self.link {
+            Link::Sqlite(_) => {
+                std::thread::sleep(patience);
+                Ok(false)
+            }
+            Link::Postgres(server) => server.wait(changes::CHANNEL, patience).map_err(fault(&self.name)),
+        }
+    }
+
+    /// Runs a statement that writes, and says how many rows it reached.
+    pub fn execute(&self, sql: &str, args: &[Arg]) -> Result<u64, StoreError> {
+        let done = match &self.link {
+            Link::Sqlite(conn) => conn
+                .prepare_cached(sql)
+                .and_then(|mut statement| statement.execute(rusqlite::params_from_iter(args.iter())))
+                .map(|rows| rows as u64)
+                .map_err(Driver::from),
+            Link::Postgres(server) => server.execute(sql, args).map_err(Driver::from),
+        };
+        done.map_err(fault(&self.name))
+    }
+
+    /// Runs statements without parameters, one after the other.
+    pub fn batch(&self, sql: &str) -> Result<(), StoreError> {
+        match &self.link {
+            Link::Sqlite(conn) => conn.execute_batch(sql).map_err(fault(&self.name)),
+            Link::Postgres(server) => server.batch(sql).map_err(fault(&self.name)),
+        }
+    }
+
+    /// Begins a transaction, or a part of the one that is open.
+    fn begin(&self, kind: Begin) -> Result<(), StoreError> {
+        match &self.link {
+            Link::Sqlite(conn) => {
+                let sql = match kind {
+                    // The write lock is taken first, so that the work never waits half done.
+                    Begin::Write if conn.is_autocommit() => "BEGIN IMMEDIATE",
+                    Begin::Write => "SAVEPOINT bylaws_part",
+                    Begin::Whole | Begin::Look => "BEGIN",
+                };
+                conn.execute_batch(sql).map_err(fault(&self.name))
+            }
+            Link::Postgres(server) => {
+                let kind = match kind {
+                    Begin::Write => "ISOLATION LEVEL READ COMMITTED",
+                    Begin::Whole => "ISOLATION LEVEL REPEATABLE READ",
+                    Begin::Look => "ISOLATION LEVEL REPEATABLE READ READ ONLY",
+                };
+                server.begin(kind).map_err(fault(&self.name))
+            }
+        }
+    }
+
+    /// Ends what was begun, and keeps it; `part` says that it was a part of another transaction.
+    fn commit(&self, part: bool) -> Result<(), StoreError> {
+        match &self.link {
+            Link::Sqlite(conn) => {
+                let sql = if part { "RELEASE bylaws_part" } else { "COMMIT" };
+                conn.execute_batch(sql).map_err(fault(&self.name))
+            }
+            Link::Postgres(server) => server.commit().map_err(fault(&self.name)),
+        }
+    }
+
+    /// Ends what was begun, as if it had not been.
+    fn rollback(&self, part: bool) -> Result<(), StoreError> {
+        match &self.link {
+            // The library itself takes back a transaction that it cannot go on with.
+            Link::Sqlite(conn) if conn.is_autocommit() => Ok(()),
+            Link::Sqlite(conn) => {
+                let sql = if part { "ROLLBACK TO bylaws_part; RELEASE bylaws_part" } else { "ROLLBACK" };
+                conn.execute_batch(sql).map_err(fault(&self.name))
+            }
+            Link::Postgres(server) => server.rollback().map_err(fault(&self.name)),
+        }
+    }
+
+    fn is_within(&self) -> bool {
+        match &self.link {
+            Link::Sqlite(conn) => !conn.is_autocommit(),
+            Link::Postgres(server) => server.is_within(),
+        }
+    }
+
+    /// Does all of the work or nothing of it. Within other work it is a part of that.
+    pub fn write<T>(&mut self, work: impl FnOnce(&Store) -> Result<T, StoreError>) -> Result<T, StoreError> {
+        let part = self.is_within();
+        self.begin(Begin::Write)?;
+        let done = work(self).and_then(|done| self.commit(part).map(|()| done));
+        if done.is_err() {
             // What made the work fail says more than what the undoing of it could.
-            let _ = self.conn.execute_batch("ROLLBACK");
+            let _ = self.rollback(part);
+        }
+        done
+    }
+
+    /// Does all of the work or nothing of it, and sees one state of the database throughout. On SQLite the write lock is
+    /// taken by the first write; who wrote in between makes it fail as locked, and the work is to be done again.
+    pub fn transact<T>(&mut self, work: impl FnOnce(&mut Store) -> Result<T, StoreError>) -> Result<T, StoreError> {
+        self.begin(Begin::Whole)?;
+        let done = work(self).and_then(|done| self.commit(false).map(|()| done));
+        if done.is_err() {
+            // What made the work fail says more than what the undoing of it could.
+            let _ = self.rollback(false);
         }
         done
     }
@@ -160,28 +395,30 @@ impl Store {
     /// Does the work and then undoes it, so that the next finds the database as this did. What is done to the schema
     /// is undone as well, but costs reading it anew.
     pub fn undone<T>(&mut self, work: impl FnOnce(&mut Store) -> Result<T, StoreError>) -> Result<T, StoreError> {
-        self.conn.execute_batch("BEGIN").map_err(fault(&self.name))?;
+        self.begin(Begin::Whole)?;
         let done = work(self);
-        self.conn.execute_batch("ROLLBACK").map_err(fault(&self.name))?;
+        self.rollback(false)?;
         done
     }
 
     /// Does the work on one state of the database: what others write meanwhile is not seen by any part of it.
     pub fn snapshot<T>(&self, work: impl FnOnce() -> Result<T, StoreError>) -> Result<T, StoreError> {
-        let held = self.conn.unchecked_transaction().map_err(fault(&self.name))?;
+        self.begin(Begin::Look)?;
         let done = work();
-        held.rollback().map_err(fault(&self.name))?;
+        self.rollback(false)?;
         done
     }
 
     /// Keeps so many statements prepared, for those who ask the same many times.
     pub fn keep_prepared(&self, statements: usize) {
-        self.conn.set_prepared_statement_cache_capacity(statements);
+        if let Link::Sqlite(conn) = &self.link {
+            conn.set_prepared_statement_cache_capacity(statements);
+        }
     }
 
     /// Whether there is a table or view of this name.
     pub fn has_table(&self, table: &str) -> Result<bool, StoreError> {
-        has_table(&self.conn, table).map_err(fault(&self.name))
+        Ok(kind_of(self, table)?.is_some_and(|(kind, _)| kind == "table" || kind == "view"))
     }
 
     fn connect(path: &Path, name: &str, access: Access, fresh: bool) -> Result<Store, StoreError> {
@@ -204,7 +441,7 @@ impl Store {
             // Some file systems cannot do this; the database then stays in the older mode and works all the same.
             conn.pragma_update_and_check(None, "journal_mode", "wal", |_| Ok(())).map_err(fault(name))?;
         }
-        Ok(Store { conn, name: name.to_owned() })
+        Ok(Store { link: Link::Sqlite(conn), name: name.to_owned() })
     }
 
     fn connect_immutable(path: &Path, name: &str) -> Result<Store, StoreError> {
@@ -223,7 +460,7 @@ impl Store {
         if count_tables(&conn).map_err(fault(name))? == 0 {
             return Err(StoreError::empty(name));
         }
-        Ok(Store { conn, name: name.to_owned() })
+        Ok(Store { link: Link::Sqlite(conn), name: name.to_owned() })
     }
 }
 
@@ -234,15 +471,12 @@ fn location(place: &OsStr) -> Result<Option<PathBuf>, StoreError> {
     let path = match text.strip_prefix("sqlite:") {
         Some(rest) => rest.strip_prefix("//").unwrap_or(rest),
         None => {
-            let scheme = text.split_once("://").map(|(scheme, _)| scheme);
-            let scheme =
-                scheme.or_else(|| ["postgres", "postgresql"].into_iter().find(|s| text.starts_with(&format!("{s}:"))));
-            if let Some(scheme) = scheme {
+            if let Some((scheme, _)) = text.split_once("://") {
                 // The rest of an address may hold a password and is not repeated.
                 return Err(StoreError::new(
                     ErrorKind::OtherBackend,
-                    format!("this version reads SQLite only, and `{scheme}:` names a database of another kind"),
-                    "give the path of an SQLite database, or `sqlite:PATH`",
+                    format!("`{scheme}:` names a database of a kind that this version does not read"),
+                    "give the path of an SQLite database, or the address of a PostgreSQL one: `postgres://USER@HOST/DATABASE`",
                 ));
             }
             text
@@ -332,8 +566,12 @@ fn has_content(path: &Path) -> bool {
 /// How much of a database is kept in memory at most, in KiB.
 const CACHE_KIB: i64 = 64 * 1024;
 
+/// How many statements stay prepared, unless somebody asks for more.
+const PREPARED: usize = 64;
+
 fn configure(conn: &Connection, access: Access) -> rusqlite::Result<()> {
     conn.busy_timeout(PATIENCE)?;
+    conn.set_prepared_statement_cache_capacity(PREPARED);
     conn.pragma_update(None, "cache_size", -CACHE_KIB)?;
     // Without this a column that is not there, written in double quotes, would quietly be a text.
     conn.set_db_config(DbConfig::SQLITE_DBCONFIG_DQS_DML, false)?;
@@ -343,24 +581,17 @@ fn configure(conn: &Connection, access: Access) -> rusqlite::Result<()> {
     read::register(conn)
 }
 
-fn begin(conn: &mut Connection) -> rusqlite::Result<Transaction<'_>> {
-    conn.transaction_with_behavior(TransactionBehavior::Immediate)
-}
-
 fn count_tables(conn: &Connection) -> rusqlite::Result<i64> {
     conn.query_row("SELECT count(*) FROM sqlite_schema WHERE type IN ('table', 'view')", [], |row| row.get(0))
 }
 
-fn has_table(conn: &Connection, table: &str) -> rusqlite::Result<bool> {
-    Ok(kind_of(conn, table)?.is_some_and(|(kind, _)| kind == "table" || kind == "view"))
-}
-
 /// What an object of the schema is, and the table it belongs to.
-fn kind_of(conn: &Connection, name: &str) -> rusqlite::Result<Option<(String, String)>> {
-    conn.query_row("SELECT type, tbl_name FROM sqlite_schema WHERE name = ?1 COLLATE NOCASE", [name], |row| {
-        Ok((row.get(0)?, row.get(1)?))
-    })
-    .optional()
+fn kind_of(store: &Store, name: &str) -> Result<Option<(String, String)>, StoreError> {
+    let sql = match &store.link {
+        Link::Sqlite(_) => "SELECT type, tbl_name FROM sqlite_schema WHERE name = ?1 COLLATE NOCASE",
+        Link::Postgres(_) => shape::KIND_OF,
+    };
+    store.row(sql, &[Arg::from(name)], |row| Ok((row.text(0)?, row.text(1)?)))
 }
 
 /// A name as SQL takes it.
@@ -379,10 +610,6 @@ pub fn moment(at: Timestamp) -> String {
     at.strftime("%Y-%m-%dT%H:%M:%S.%3NZ").to_string()
 }
 
-fn read_moment(name: &str, text: &str) -> Result<Timestamp, StoreError> {
-    text.parse().map_err(|_| StoreError::damaged(name, &format!("`{text}` stands where a moment belongs")))
-}
-
 /// The columns of a contract that its table holds, by their stored names, each once and in order.
 pub fn stored_columns(contract: &Contract) -> Vec<&str> {
     let mut columns: Vec<&str> = Vec::with_capacity(contract.columns.len());
@@ -399,111 +626,6 @@ pub fn stored_key(contract: &Contract) -> Vec<&str> {
     let key: Vec<&str> =
         contract.key.iter().filter_map(|i| contract.columns.get(*i as usize)).map(|c| &*c.stored).collect();
     if key.is_empty() { stored_columns(contract) } else { key }
-}
-
-// ── catalog ──
-
-/// A column as the database has it.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct ColumnShape {
-    /// Its name.
-    pub name: String,
-    /// Its type as it was declared; often empty in a view.
-    pub declared: String,
-    /// Whether it may not be NULL.
-    pub notnull: bool,
-}
-
-/// A table or view as the database has it.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
-pub struct TableShape {
-    /// Whether it is there.
-    pub exists: bool,
-    /// Whether it is a view.
-    pub view: bool,
-    /// Its columns in order.
-    pub columns: Vec<ColumnShape>,
-    /// Sets of columns of which no two rows have the same values: the primary key first.
-    pub unique: Vec<Vec<String>>,
-}
-
-impl TableShape {
-    /// The column of a name; SQLite does not tell `A` from `a`.
-    pub fn column(&self, name: &str) -> Option<&ColumnShape> {
-        self.columns.iter().find(|c| c.name.eq_ignore_ascii_case(name))
-    }
-
-    /// The stored columns of the contract that are not there.
-    pub fn missing<'c>(&self, contract: &'c Contract) -> Vec<&'c str> {
-        stored_columns(contract).into_iter().filter(|c| self.column(c).is_none()).collect()
-    }
-
-    /// Whether the database itself sees to it that no two rows have the contract's key.
-    pub fn key_enforced(&self, contract: &Contract) -> bool {
-        let key = stored_key(contract);
-        self.unique.iter().any(|set| set.iter().all(|c| key.iter().any(|k| k.eq_ignore_ascii_case(c))))
-    }
-}
-
-/// What the database holds under the name of a contract's table.
-pub fn catalog(store: &Store, contract: &Contract) -> Result<TableShape, StoreError> {
-    shape_of(&store.conn, &contract.table).map_err(fault(&store.name))
-}
-
-fn shape_of(conn: &Connection, table: &str) -> rusqlite::Result<TableShape> {
-    let view = match kind_of(conn, table)? {
-        Some((kind, _)) if kind == "table" => false,
-        Some((kind, _)) if kind == "view" => true,
-        _ => return Ok(TableShape::default()),
-    };
-    let mut primary: Vec<(i64, String)> = Vec::new();
-    let mut columns = Vec::new();
-    let mut query = conn.prepare("SELECT name, type, \"notnull\", pk, hidden FROM pragma_table_xinfo(?1, 'main')")?;
-    let mut rows = query.query([table])?;
-    while let Some(row) = rows.next()? {
-        // 1 is a hidden column of a virtual table; computed columns are 2 and 3 and can be read like any other.
-        if row.get::<_, i64>(4)? == 1 {
-            continue;
-        }
-        let name: String = row.get(0)?;
-        match row.get(3)? {
-            0 => {}
-            place => primary.push((place, name.clone())),
-        }
-        columns.push(ColumnShape { name, declared: row.get(1)?, notnull: row.get(2)? });
-    }
-    primary.sort_unstable();
-    let mut unique = Vec::new();
-    if !primary.is_empty() {
-        unique.push(primary.into_iter().map(|(_, name)| name).collect());
-    }
-    let mut query = conn
-        .prepare("SELECT name FROM pragma_index_list(?1, 'main') WHERE \"unique\" AND NOT partial ORDER BY seq DESC")?;
-    let indexes: Vec<String> = query.query_map([table], |row| row.get(0))?.collect::<rusqlite::Result<_>>()?;
-    let mut query = conn.prepare("SELECT name FROM pragma_index_info(?1, 'main') ORDER BY seqno")?;
-    for index in indexes {
-        // A column without a name is an expression.
-        let set: Option<Vec<String>> = query
-            .query_map([index], |row| row.get(0))?
-            .collect::<rusqlite::Result<Vec<Option<String>>>>()?
-            .into_iter()
-            .collect();
-        if let Some(set) = set.filter(|set| !set.is_empty() && !unique.contains(set)) {
-            unique.push(set);
-        }
-    }
-    Ok(TableShape { exists: true, view, columns, unique })
-}
-
-/// Whether an error says that a table is not there. Reading then finds nothing rather than failing.
-fn no_such_table(error: &rusqlite::Error) -> bool {
-    match error {
-        rusqlite::Error::SqliteFailure(code, Some(text)) => {
-            code.code == ErrorCode::Unknown && text.starts_with("no such table")
-        }
-        rusqlite::Error::SqlInputError { msg, .. } => msg.starts_with("no such table"),
-        _ => false,
-    }
 }
 
 #[cfg(test)]
@@ -678,7 +800,7 @@ pub(crate) mod tests {
         other.execute_batch("COMMIT").expect("unlock");
         let mut store = Store::open(&path, Access::Write).expect("open");
         other.execute_batch("BEGIN EXCLUSIVE").expect("lock");
-        let error = store.write(|tx| tx.execute("DELETE FROM t", [])).expect_err("locked");
+        let error = store.write(|tx| tx.execute("DELETE FROM t", &[])).expect_err("locked");
         assert_eq!(error.kind, ErrorKind::Locked);
     }
 
@@ -705,7 +827,7 @@ pub(crate) mod tests {
         let (_folder, path) = folder();
         plain(&path);
         let mut store = Store::open(&path, Access::Read).expect("open");
-        let error = store.write(|tx| tx.execute("DELETE FROM t", [])).expect_err("read-only");
+        let error = store.write(|tx| tx.execute("DELETE FROM t", &[])).expect_err("read-only");
         assert_eq!(error.kind, ErrorKind::ReadOnly);
     }
 
@@ -715,7 +837,7 @@ pub(crate) mod tests {
         let mut writer = Store::open(&path, Access::Create).expect("made");
         let mode: String = writer.conn().pragma_query_value(None, "journal_mode", |r| r.get(0)).expect("mode");
         assert_eq!(mode, "wal");
-        writer.write(|tx| tx.execute_batch("CREATE TABLE t (a); INSERT INTO t VALUES (1)")).expect("write");
+        writer.write(|tx| tx.batch("CREATE TABLE t (a); INSERT INTO t VALUES (1)")).expect("write");
         let count = |store: &Store| -> i64 {
             store.conn().query_row("SELECT count(*) FROM t", [], |r| r.get(0)).expect("count")
         };
@@ -738,7 +860,7 @@ pub(crate) mod tests {
         for address in [format!("sqlite:{text}"), format!("sqlite://{text}"), text] {
             assert!(Store::open(&address, Access::Read).is_ok(), "{address}");
         }
-        for address in ["postgres://me:secret@host/db", "postgresql:db", "mysql://host/db"] {
+        for address in ["mysql://me:secret@host/db", "redis://host/db"] {
             let error = refused(address, Access::Read);
             assert_eq!(error.kind, ErrorKind::OtherBackend);
             assert!(!error.message.contains("secret"), "{error}");
@@ -751,9 +873,7 @@ pub(crate) mod tests {
         let mut store = Store::in_memory().expect("memory");
         let error = store
             .write(|tx| {
-                tx.execute_batch(
-                    "CREATE TABLE a (id PRIMARY KEY); CREATE TABLE b (a REFERENCES a); INSERT INTO b VALUES (1)",
-                )
+                tx.batch("CREATE TABLE a (id PRIMARY KEY); CREATE TABLE b (a REFERENCES a); INSERT INTO b VALUES (1)")
             })
             .expect_err("an orphan");
         assert_eq!(error.kind, ErrorKind::Refused);
@@ -811,7 +931,7 @@ pub(crate) mod tests {
         fs::copy(&live, &left).expect("copied");
         fs::copy(beside(&live, "-journal"), beside(&left, "-journal")).expect("a journal");
         let store = Store::open(&left, Access::Read).expect("the database is read");
-        let rows: i64 = store.conn.query_row("SELECT count(*) FROM t", [], |r| r.get(0)).expect("a count");
+        let rows: i64 = store.conn().query_row("SELECT count(*) FROM t", [], |r| r.get(0)).expect("a count");
         assert_eq!(rows, 1);
     }
 

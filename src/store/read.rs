@@ -7,7 +7,8 @@ use jiff::Timestamp;
 use rusqlite::functions::{Aggregate, Context, FunctionFlags};
 use rusqlite::types::{ToSql, ToSqlOutput, ValueRef};
 
-use super::{Store, changes};
+use super::field::{Field, Row as Stored};
+use super::{Class, Store, changes, shape};
 use crate::engine::judge::{Judge, Row};
 use crate::engine::reading::{
     BaselineReadings, Cell, ContractState, Groups, Key, Keys, Raw, Readings, Reason, Table, Tri, Violation, Why,
@@ -17,7 +18,7 @@ use crate::lang::expr::{ContractId, PairsId, ParamId, Relation};
 use crate::lang::item::contract::{Column, Contract, Encoding, OnViolation, Optional};
 use crate::lang::pack::Pack;
 use crate::plan::{GroupId, GroupScan, MomentId, Plan, What};
-use crate::sql::{Arg, Query, Source, Sql, quote, unindexed};
+use crate::sql::{Arg, Look, Query, Source, Sql, unindexed};
 use crate::time::Instant;
 use crate::value::{Number, Type, Value};
 
@@ -50,9 +51,11 @@ pub struct Request<'a> {
 impl ToSql for Arg {
     fn to_sql(&self) -> rusqlite::Result<ToSqlOutput<'_>> {
         Ok(match self {
+            Arg::Null => ToSqlOutput::from(rusqlite::types::Null),
             Arg::Text(text) => ToSqlOutput::from(text.as_str()),
             Arg::Int(n) => ToSqlOutput::from(*n),
             Arg::Real(n) => ToSqlOutput::from(*n),
+            Arg::Bytes(bytes) => ToSqlOutput::from(bytes.as_slice()),
         })
     }
 }
@@ -134,6 +137,10 @@ fn examine_one(
         }
         return state;
     }
+    if let Some(text) = unsuited(store, contract) {
+        state.unreadable = Some(cannot(id, text));
+        return state;
+    }
     // References to tables that are not there cannot be followed; that is said where it is needed.
     for column in &contract.columns {
         if let Some(target) = column.refers.map(|t| pack.contract(t))
@@ -172,7 +179,9 @@ impl Examination<'_> {
         let Examination { store, pack, id, clock, param, unlisted } = *self;
         let contract = pack.contract(id);
         let live = |_: ContractId| Source::Live;
+        let class = |table: &str, column: &str| shape::class(store, table, column);
         let sql = Sql {
+            dialect: store.dialect(&class),
             pack,
             param,
             at: Instant::now(clock),
@@ -187,10 +196,10 @@ impl Examination<'_> {
         let empty = HashSet::new();
         let silent = unlisted.get(&id).unwrap_or(&empty);
         let result = each(store, &query, |row| {
-            let key: Key = contract.key.iter().map(|k| text_of(row.get_ref_unwrap(*k as usize))).collect();
+            let key: Key = contract.key.iter().map(|k| text_of(row.field(*k as usize))).collect();
             let mut found: Vec<(u32, String, bool)> = Vec::new();
             for (i, column) in contract.columns.iter().enumerate() {
-                let raw = row.get_ref_unwrap(i);
+                let raw = row.field(i);
                 let index = i as u32;
                 let text = match decode(raw, column) {
                     Err(text) => Some(text),
@@ -203,15 +212,12 @@ impl Examination<'_> {
                 found.extend(text.map(|t| (index, t, false)));
             }
             for (i, mark) in marks.iter().enumerate() {
-                let set = matches!(row.get_ref_unwrap(contract.columns.len() + i), ValueRef::Integer(1));
+                let set = row.field(contract.columns.len() + i) == Field::Int(1);
                 if set && !silent.contains(&mark.column) {
                     let column = &contract.columns[mark.column as usize];
                     let text = if mark.orphan {
                         let target = column.refers.map_or("", |t| pack.contract(t).row_word());
-                        format!(
-                            "is {}, and there is no such {target}",
-                            text_of(row.get_ref_unwrap(mark.column as usize))
-                        )
+                        format!("is {}, and there is no such {target}", text_of(row.field(mark.column as usize)))
                     } else {
                         "is missing, and this row must have it".into()
                     };
@@ -230,7 +236,7 @@ impl Examination<'_> {
         let distinct = only.is_some_and(|(_, distinct)| distinct);
         if let Some(query) = sql.duplicates(id).filter(|_| !distinct) {
             let result = each(store, &query, |row| {
-                let key: Key = (0..contract.key.len()).map(|i| text_of(row.get_ref_unwrap(i))).collect();
+                let key: Key = (0..contract.key.len()).map(|i| text_of(row.field(i))).collect();
                 count += 1;
                 violations.push(Violation { key, column: None, text: "stands more than once".into(), orphan: false });
             });
@@ -243,16 +249,43 @@ impl Examination<'_> {
 
 /// What of a contract the database lacks: `Some(None)` the table, `Some(Some(column))` a column.
 fn missing_parts(store: &Store, contract: &Contract) -> Option<Option<String>> {
-    let columns: HashSet<String> = store
-        .conn()
-        .prepare_cached("SELECT lower(name) FROM pragma_table_xinfo(?1)")
-        .and_then(|mut s| s.query_map([&*contract.table], |r| r.get::<_, String>(0))?.collect())
-        .unwrap_or_default();
+    if store.is_postgres() {
+        let shape = shape::shape_of(store, &contract.table).ok().filter(|shape| shape.exists);
+        let Some(shape) = shape else { return Some(None) };
+        let lacking = contract.columns.iter().find(|c| shape.column(&c.stored).is_none());
+        return lacking.map(|c| Some(c.stored.to_string()));
+    }
+    let sql = "SELECT lower(name) FROM pragma_table_xinfo(?1)";
+    let columns = store.rows(sql, &[(&*contract.table).into()], |row| row.text(0)).unwrap_or_default();
     if columns.is_empty() {
         return Some(None);
     }
+    let columns: HashSet<String> = columns.into_iter().collect();
     let lacking = contract.columns.iter().find(|c| !columns.contains(&c.stored.to_lowercase()));
     lacking.map(|c| Some(c.stored.to_string()))
+}
+
+/// The first column whose type in the database cannot hold what the contract says. Where a column takes any value,
+/// each value is looked at instead.
+fn unsuited(store: &Store, contract: &Contract) -> Option<String> {
+    if !store.is_postgres() {
+        return None;
+    }
+    let shape = shape::shape_of(store, &contract.table).ok()?;
+    contract.columns.iter().filter(|c| !matches!(c.ty, Type::List(_))).find_map(|column| {
+        let stored = shape.column(&column.stored)?;
+        let suits = match &column.ty {
+            ty if ty.is_quantity() => matches!(stored.class, Class::Whole | Class::Decimal | Class::Binary),
+            Type::Span => matches!(stored.class, Class::Whole | Class::Decimal),
+            Type::Truth => matches!(stored.class, Class::Truth | Class::Whole),
+            Type::Date => matches!(stored.class, Class::Date | Class::Text),
+            Type::Moment => matches!(stored.class, Class::Moment | Class::Date | Class::Text),
+            _ => stored.class != Class::Other,
+        };
+        let (table, name, declared) = (&contract.table, &column.stored, &stored.declared);
+        (!suits)
+            .then(|| format!("`{name}` of the table `{table}` is `{declared}` where {} is declared", column.ty.name()))
+    })
 }
 
 /// Why a value breaks the bounds of its column.
@@ -291,9 +324,9 @@ fn beyond(
 }
 
 /// The number of a key that is one stored value.
-fn numbered(keys: &mut Keys, raw: ValueRef<'_>) -> u32 {
+fn numbered(keys: &mut Keys, raw: Field<'_>) -> u32 {
     match raw {
-        ValueRef::Text(bytes) => keys.number_of(&String::from_utf8_lossy(bytes)),
+        Field::Text(bytes) => keys.number_of(&String::from_utf8_lossy(bytes)),
         other => keys.number_of(&text_of(other)),
     }
 }
@@ -301,37 +334,31 @@ fn numbered(keys: &mut Keys, raw: ValueRef<'_>) -> u32 {
 /// Whether an index leads from one column to another. Where that cannot be told, none does.
 fn is_indexed(store: &Store, contract: &Contract, via: u32, then: u32) -> bool {
     let stored = |c: u32| &*contract.columns[c as usize].stored;
-    store
-        .conn()
-        .prepare_cached(
-            "SELECT 1 FROM pragma_index_list(?1) AS l JOIN pragma_index_info(l.name) AS a JOIN pragma_index_info(l.name) AS b \
-             WHERE l.partial = 0 AND a.seqno = 0 AND b.seqno = 1 AND lower(a.name) = lower(?2) AND lower(b.name) = lower(?3)",
-        )
-        .and_then(|mut s| s.exists([&*contract.table, stored(via), stored(then)]))
-        .unwrap_or(false)
+    shape::is_indexed(store, &contract.table, stored(via), stored(then))
 }
 
 /// A stored value as text, for keys.
-fn text_of(raw: ValueRef<'_>) -> Arc<str> {
+fn text_of(raw: Field<'_>) -> Arc<str> {
     match raw {
-        ValueRef::Null => "".into(),
-        ValueRef::Integer(n) => n.to_string().into(),
-        ValueRef::Real(n) => Number::from_f64(n).map_or_else(|| n.to_string(), |n| n.decimal(38)).into(),
-        ValueRef::Text(bytes) => String::from_utf8_lossy(bytes).into(),
-        ValueRef::Blob(bytes) => format!("{} bytes", bytes.len()).into(),
+        Field::Text(bytes) => String::from_utf8_lossy(bytes).into(),
+        other => other.words().into(),
     }
 }
 
 /// A stored value as its column understands it; `Err` in the words after the column's name.
-pub(super) fn decode(raw: ValueRef<'_>, column: &Column) -> Result<Option<Value>, String> {
-    if matches!(raw, ValueRef::Null) {
+pub(super) fn decode(raw: Field<'_>, column: &Column) -> Result<Option<Value>, String> {
+    if matches!(raw, Field::Null) {
         return Ok(None);
     }
     let holds = || {
         let kind = match raw {
-            ValueRef::Integer(_) => "a whole number",
-            ValueRef::Real(_) => "a number with a fraction",
-            ValueRef::Text(_) => "text",
+            Field::Int(_) => "a whole number",
+            Field::Real(_) | Field::Numeric(_) => "a number with a fraction",
+            Field::Text(_) => "text",
+            Field::Truth(_) => "yes or no",
+            Field::Date(_) => "a date",
+            Field::Moment(_) => "a moment",
+            Field::Uuid(_) => "a UUID",
             _ => "bytes",
         };
         let mut shown: String = text_of(raw).chars().take(40).collect();
@@ -341,12 +368,8 @@ pub(super) fn decode(raw: ValueRef<'_>, column: &Column) -> Result<Option<Value>
         format!("holds {kind} ({shown}) where {} is declared", column.ty.name())
     };
     if column.ty.is_quantity() {
-        let stored = match raw {
-            ValueRef::Integer(n) => Some(Number::whole(i128::from(n))),
-            ValueRef::Real(n) => Number::from_f64(n),
-            _ => None,
-        };
-        let stored = stored.filter(|n| column.ty != Type::Count || n.to_whole().is_some()).ok_or_else(holds)?;
+        let fits = |n: &Number| column.ty != Type::Count || n.to_whole().is_some();
+        let stored = raw.number().filter(fits).ok_or_else(holds)?;
         let value = match &column.encoding {
             Encoding::Scaled(scale) => stored.times(*scale),
             _ => Some(stored),
@@ -354,16 +377,25 @@ pub(super) fn decode(raw: ValueRef<'_>, column: &Column) -> Result<Option<Value>
         return value.map(|n| Some(Value::Number(n))).ok_or_else(|| "is too large to be computed exactly".to_owned());
     }
     let text = match raw {
-        ValueRef::Text(bytes) => std::str::from_utf8(bytes).map_err(|_| "holds text that is not UTF-8".to_owned())?,
+        Field::Text(bytes) => std::str::from_utf8(bytes).map_err(|_| "holds text that is not UTF-8".to_owned())?,
         _ => "",
     };
     match &column.ty {
         Type::Truth => match raw {
-            ValueRef::Integer(n @ (0 | 1)) => Ok(Some(Value::Truth(n == 1))),
+            Field::Int(n @ (0 | 1)) => Ok(Some(Value::Truth(n == 1))),
+            Field::Truth(truth) => Ok(Some(Value::Truth(truth))),
             _ => Err(holds()),
         },
-        Type::Date => parse_date(text).map(|d| Some(Value::Date(d))).ok_or_else(holds),
-        Type::Moment => parse_moment(text).map(|m| Some(Value::Moment(m))).ok_or_else(holds),
+        Type::Date => match raw {
+            Field::Date(date) => Ok(Some(Value::Date(date))),
+            _ => parse_date(text).map(|d| Some(Value::Date(d))).ok_or_else(holds),
+        },
+        Type::Moment => match raw {
+            Field::Moment(at) => Ok(Some(Value::Moment(at))),
+            // A day that stands for a moment is its beginning, as it is where it is written as text.
+            Field::Date(date) => beginning(date).map(|at| Some(Value::Moment(at))).ok_or_else(holds),
+            _ => parse_moment(text).map(|m| Some(Value::Moment(m))).ok_or_else(holds),
+        },
         Type::Words(words) => {
             let text = text_of(raw);
             let place = match &column.encoding {
@@ -375,15 +407,15 @@ pub(super) fn decode(raw: ValueRef<'_>, column: &Column) -> Result<Option<Value>
                 None => Err(format!("is `{text}`, not one of {}", crate::value::listed(words, "or"))),
             }
         }
-        Type::Span => match raw {
-            ValueRef::Integer(n) => {
+        Type::Span => match raw.number().and_then(Number::to_whole) {
+            Some(n) if !matches!(raw, Field::Real(_)) => {
                 let days = i32::try_from(n).map_err(|_| holds())?;
                 Ok(Some(Value::Span(crate::value::Span { days, ..Default::default() })))
             }
             _ => Err(holds()),
         },
         _ => match raw {
-            ValueRef::Blob(_) => Err(holds()),
+            Field::Bytes(_) => Err(holds()),
             _ => Ok(Some(Value::Text(text_of(raw)))),
         },
     }
@@ -391,6 +423,10 @@ pub(super) fn decode(raw: ValueRef<'_>, column: &Column) -> Result<Option<Value>
 
 fn parse_date(text: &str) -> Option<jiff::civil::Date> {
     (text.len() == 10).then(|| text.parse().ok()).flatten()
+}
+
+fn beginning(date: jiff::civil::Date) -> Option<Timestamp> {
+    date.to_zoned(jiff::tz::TimeZone::UTC).ok().map(|z| z.timestamp())
 }
 
 /// Moments are ISO 8601 with `T` or a blank; without a zone they are UTC.
@@ -406,17 +442,8 @@ pub fn parse_moment(text: &str) -> Option<Timestamp> {
 }
 
 /// Runs a statement and hands over each row.
-fn each(store: &Store, query: &Query, mut row: impl FnMut(&rusqlite::Row<'_>)) -> Result<(), String> {
-    let plain = |e: rusqlite::Error| match e {
-        rusqlite::Error::SqliteFailure(_, Some(message)) => message,
-        other => other.to_string(),
-    };
-    let mut statement = store.conn().prepare_cached(&query.sql).map_err(plain)?;
-    let mut rows = statement.query(rusqlite::params_from_iter(query.args.iter())).map_err(plain)?;
-    while let Some(next) = rows.next().map_err(plain)? {
-        row(next);
-    }
-    Ok(())
+fn each(store: &Store, query: &Query, row: impl FnMut(&Stored<'_>)) -> Result<(), String> {
+    store.each(&query.sql, &query.args, row).map_err(|error| error.plain())
 }
 
 /// What of a scan is read.
@@ -499,31 +526,61 @@ impl<'a> Renewal<'a> {
 
     /// The rows of a contract that have a key, at any time: one, or none, or several where nobody keeps keys apart.
     pub fn images(&self, id: ContractId, key: &[Arg]) -> Result<Vec<Image>, String> {
-        self.select(id, &key_test(self.reader.request.pack.contract(id)), key, usize::MAX)
+        self.found(id, &Look::Key(key), usize::MAX)
     }
 
-    /// So many at most of the rows of a contract for which a test holds; its parameters are `?1` and so on.
-    pub fn select(&self, id: ContractId, test: &str, args: &[Arg], at_most: usize) -> Result<Vec<Image>, String> {
-        let contract = self.reader.request.pack.contract(id);
-        let columns: Vec<String> = contract
-            .columns
-            .iter()
-            .map(|c| if matches!(c.ty, Type::List(_)) { "NULL".into() } else { quote(&c.stored) })
-            .collect();
-        let limit = if at_most == usize::MAX { String::new() } else { format!(" LIMIT {at_most}") };
-        let sql = format!("SELECT {} FROM {} WHERE {test}{limit}", columns.join(", "), quote(&contract.table));
+    /// So many at most of the rows of a contract that hold a value in a column.
+    pub fn referring(&self, id: ContractId, column: u32, value: &Arg, at_most: usize) -> Result<Vec<Image>, String> {
+        self.found(id, &Look::Holds(column, value), at_most)
+    }
+
+    /// So many at most of the rows of a contract whose date or moment lies between two.
+    pub fn between(
+        &self,
+        id: ContractId,
+        column: u32,
+        from: Timestamp,
+        to: Timestamp,
+        at_most: usize,
+    ) -> Result<Vec<Image>, String> {
+        self.found(id, &Look::Between(column, from, to), at_most)
+    }
+
+    /// The first moment of a column at or after another one.
+    pub fn nearest(&self, id: ContractId, column: u32, from: Timestamp) -> Result<Option<Timestamp>, String> {
+        let mut nearest = None;
+        let pack = self.reader.request.pack;
+        self.with_sql(|sql| {
+            each(self.reader.store, &sql.nearest(id, column, from), |row| nearest = row_date(row.field(0), pack))
+        })?;
+        Ok(nearest)
+    }
+
+    fn found(&self, id: ContractId, look: &Look<'_>, at_most: usize) -> Result<Vec<Image>, String> {
         let mut images = Vec::new();
-        each(self.reader.store, &Query { sql, args: args.to_vec() }, |row| {
-            images.push((0..columns.len()).map(|i| arg_of(row.get_ref_unwrap(i))).collect());
+        self.with_sql(|sql| {
+            each(self.reader.store, &sql.look(id, look, at_most), |row| {
+                images.push((0..row.width()).map(|i| arg_of(row.field(i))).collect());
+            })
         })?;
         Ok(images)
     }
 
-    /// The least date of a column beyond a limit, as text.
-    pub fn least(&self, query: &Query) -> Result<Option<Timestamp>, String> {
-        let mut least = None;
-        each(self.reader.store, query, |row| least = row_date(row.get_ref_unwrap(0), self.reader.request.pack))?;
-        Ok(least)
+    fn with_sql<T>(&self, work: impl FnOnce(&Sql<'_>) -> T) -> T {
+        let Request { pack, param, as_of, .. } = *self.reader.request;
+        let live = |_: ContractId| Source::Live;
+        let class = |table: &str, column: &str| shape::class(self.reader.store, table, column);
+        work(&Sql {
+            dialect: self.reader.store.dialect(&class),
+            pack,
+            param,
+            at: Instant::now(as_of),
+            source: &live,
+            exact: false,
+            indexed: &unindexed,
+            only: None,
+            row: None,
+        })
     }
 
     /// Holds the rows of a key against their contract anew. True: what is wrong with them is another thing than before.
@@ -624,41 +681,25 @@ impl<'a> Renewal<'a> {
     pub fn leads(&self, id: ContractId, column: u32) -> bool {
         let contract = self.reader.request.pack.contract(id);
         let stored = &*contract.columns[column as usize].stored;
-        self.reader
-            .store
-            .conn()
-            .prepare_cached(
-                "SELECT 1 FROM pragma_index_list(?1) AS l JOIN pragma_index_info(l.name) AS a \
-                 WHERE l.partial = 0 AND a.seqno = 0 AND lower(a.name) = lower(?2)",
-            )
-            .and_then(|mut s| s.exists([&*contract.table, stored]))
-            .unwrap_or(false)
+        shape::is_led(self.reader.store, &contract.table, stored)
     }
 }
 
-/// The test that a row has a key, the parts of which are the parameters in their order.
-pub fn key_test(contract: &Contract) -> String {
-    let parts = contract.key.iter().enumerate();
-    let tests = parts.map(|(i, k)| format!("{} = ?{}", quote(&contract.columns[*k as usize].stored), i + 1));
-    tests.collect::<Vec<_>>().join(" AND ")
-}
-
-fn arg_of(raw: ValueRef<'_>) -> Option<Arg> {
-    match raw {
-        ValueRef::Null => None,
-        ValueRef::Integer(n) => Some(Arg::Int(n)),
-        ValueRef::Real(n) => Some(Arg::Real(n)),
-        ValueRef::Text(bytes) => Some(Arg::Text(String::from_utf8_lossy(bytes).into_owned())),
-        ValueRef::Blob(_) => Some(Arg::Text(text_of(raw).to_string())),
+fn arg_of(raw: Field<'_>) -> Option<Arg> {
+    match raw.owned() {
+        Arg::Null => None,
+        value => Some(value),
     }
 }
 
 /// A value as text, for keys.
 pub fn arg_text(arg: &Arg) -> Arc<str> {
     match arg {
+        Arg::Null => "".into(),
         Arg::Text(text) => text.as_str().into(),
-        Arg::Int(n) => text_of(ValueRef::Integer(*n)),
-        Arg::Real(n) => text_of(ValueRef::Real(*n)),
+        Arg::Int(n) => text_of(Field::Int(*n)),
+        Arg::Real(n) => text_of(Field::Real(*n)),
+        Arg::Bytes(bytes) => text_of(Field::Bytes(bytes)),
     }
 }
 
@@ -738,7 +779,10 @@ impl Reader<'_> {
         let mut read: Vec<u32> = columns.to_vec();
         read.extend(contract.dated.filter(|d| !columns.contains(d)));
         let sources = |_: ContractId| source;
+        let class = |table: &str, column: &str| shape::class(self.store, table, column);
+        let dialect = self.store.dialect(&class);
         let sql = Sql {
+            dialect,
             pack,
             param: self.request.param,
             at,
@@ -763,8 +807,8 @@ impl Reader<'_> {
         let mut cells: Vec<Vec<Cell>> = vec![Vec::new(); columns.len()];
         let result = each(self.store, &query, |row| {
             let number = match key_places[..] {
-                [place] => numbered(keys, row.get_ref_unwrap(place)),
-                _ => keys.number(key_places.iter().map(|place| text_of(row.get_ref_unwrap(*place))).collect()),
+                [place] => numbered(keys, row.field(place)),
+                _ => keys.number(key_places.iter().map(|place| text_of(row.field(*place))).collect()),
             };
             let key = if marked.is_empty() { None } else { Some(keys.key(number)) };
             let mark = |column: Option<u32>| key.as_ref().and_then(|key| marked.get(&(key, column)));
@@ -776,7 +820,7 @@ impl Reader<'_> {
                     let text = format!("`{}` of {} in `{}` {text}", shape.name, label(), contract.name);
                     Cell::Bad(Why::of(reason, id, text))
                 };
-                let cell = match decode(row.get_ref_unwrap(i), shape) {
+                let cell = match decode(row.field(i), shape) {
                     // Its key is what it is; nothing else of it can be believed.
                     _ if whole.is_some() && !contract.key.contains(column) => {
                         bad(Reason::BadRow, "stands more than once".into())
@@ -817,10 +861,10 @@ impl Reader<'_> {
         let mut found: Vec<(Key, i64, Vec<String>)> = Vec::new();
         let mut collect = |reader: &Self, contract: ContractId, query: &Query, kind: Option<&Arc<str>>| {
             let result = each(reader.store, query, |row| {
-                let mut key: Vec<Arc<str>> = vec![text_of(row.get_ref_unwrap(0)), text_of(row.get_ref_unwrap(1))];
+                let mut key: Vec<Arc<str>> = vec![text_of(row.field(0)), text_of(row.field(1))];
                 key.extend(kind.cloned());
-                let count = row.get::<_, i64>(2).unwrap_or(0);
-                let things = row.get::<_, String>(3).ok().and_then(|json| serde_json::from_str(&json).ok());
+                let count = row.int(2).unwrap_or(0);
+                let things = row.text(3).ok().and_then(|json| serde_json::from_str(&json).ok());
                 found.push((key.into(), count, things.unwrap_or_default()));
             });
             result.map_err(|error| {
@@ -834,7 +878,10 @@ impl Reader<'_> {
             sources.insert(contract, self.source(contract, moment, at)?);
         }
         let source = |id: ContractId| sources.get(&id).copied().unwrap_or(Source::Live);
+        let class = |table: &str, column: &str| shape::class(self.store, table, column);
+        let dialect = self.store.dialect(&class);
         let sql = Sql {
+            dialect,
             pack,
             param: self.request.param,
             at,
@@ -943,12 +990,15 @@ impl Reader<'_> {
         let contract = pack.contract(scan.contract);
         let source = |id: ContractId| sources.get(&id).copied().unwrap_or(Source::Live);
         let indexed = |id: ContractId, via: u32, then: u32| is_indexed(self.store, pack.contract(id), via, then);
+        let class = |table: &str, column: &str| shape::class(self.store, table, column);
+        let dialect = self.store.dialect(&class);
         let (only, row) = match part {
             Part::All => (None, None),
             Part::Key(key) => (Some(key), None),
             Part::Row(row) => (None, Some(row)),
         };
-        let sql = Sql { pack, param: self.request.param, at, source: &source, exact, indexed: &indexed, only, row };
+        let sql =
+            Sql { dialect, pack, param: self.request.param, at, source: &source, exact, indexed: &indexed, only, row };
         let keyed = scan.is_keyed();
         let mut inexact = false;
         for (query, measures) in sql.groups(scan) {
@@ -956,19 +1006,19 @@ impl Reader<'_> {
             let keys = &mut self.readings.keys;
             let result = each(self.store, &query, |row| {
                 let number = match (keyed, scan.grain) {
-                    (true, Some(grain)) => numbered(keys.entry(grain).or_default(), row.get_ref_unwrap(0)),
+                    (true, Some(grain)) => numbered(keys.entry(grain).or_default(), row.field(0)),
                     _ => 0,
                 };
                 let mut place = usize::from(keyed);
                 let date = probe.then(|| {
                     place += 1;
-                    row_date(row.get_ref_unwrap(place - 1), pack)
+                    row_date(row.field(place - 1), pack)
                 });
                 for measure in &measures {
-                    let raw = row.get_ref_unwrap(place);
+                    let raw = row.field(place);
                     place += 1;
                     let what = scan.measures[*measure].what;
-                    if matches!(what, What::Sum(_)) && !exact && matches!(raw, ValueRef::Real(_)) {
+                    if matches!(what, What::Sum(_)) && !exact && matches!(raw, Field::Real(_)) {
                         inexact = true;
                     }
                     set(number, *measure, raw_of(raw, what, contract, scan.contract, date.flatten(), pack));
@@ -993,9 +1043,13 @@ fn blank(what: What) -> Raw {
     }
 }
 
-fn row_date(raw: ValueRef<'_>, pack: &Pack) -> Option<Timestamp> {
-    let ValueRef::Text(bytes) = raw else { return None };
-    let text = std::str::from_utf8(bytes).ok()?;
+fn row_date(raw: Field<'_>, pack: &Pack) -> Option<Timestamp> {
+    let text = match raw {
+        Field::Date(date) => return Some(pack.settings.calendar.day_end(date)),
+        Field::Moment(at) => return Some(at),
+        Field::Text(bytes) => std::str::from_utf8(bytes).ok()?,
+        _ => return None,
+    };
     match parse_date(text) {
         Some(date) => Some(pack.settings.calendar.day_end(date)),
         None => parse_moment(text),
@@ -1003,14 +1057,14 @@ fn row_date(raw: ValueRef<'_>, pack: &Pack) -> Option<Timestamp> {
 }
 
 fn raw_of(
-    raw: ValueRef<'_>,
+    raw: Field<'_>,
     what: What,
     contract: &Contract,
     id: ContractId,
     date: Option<Timestamp>,
     pack: &Pack,
 ) -> Raw {
-    let count = |raw: ValueRef<'_>| if let ValueRef::Integer(n) = raw { u64::try_from(n).unwrap_or(0) } else { 0 };
+    let count = |raw: Field<'_>| if let Field::Int(n) = raw { u64::try_from(n).unwrap_or(0) } else { 0 };
     let column_value = |c: u32| {
         let column = &contract.columns[c as usize];
         decode(raw, column)
@@ -1031,9 +1085,9 @@ fn raw_of(
         What::Sum(c) => {
             let column = &contract.columns[c as usize];
             let stored = match raw {
-                ValueRef::Null => return Raw::Value(None),
-                ValueRef::Integer(n) => Some(Number::whole(i128::from(n))),
-                ValueRef::Text(bytes) => std::str::from_utf8(bytes).ok().and_then(Number::parse),
+                Field::Null => return Raw::Value(None),
+                Field::Int(_) | Field::Numeric(_) => raw.number(),
+                Field::Text(bytes) => std::str::from_utf8(bytes).ok().and_then(Number::parse),
                 _ => None,
             };
             let value = match &column.encoding {

@@ -3,11 +3,10 @@
 use std::collections::BTreeMap;
 
 use jiff::Timestamp;
-use rusqlite::types::Value as Sql;
 
 use super::{Store, StoreError, baseline, moment};
 use crate::lang::item::contract::{Column, Contract, Encoding};
-use crate::sql::quote;
+use crate::sql::{Arg, quote};
 use crate::value::{Type, Value};
 
 /// Creates the table of each contract, in place of one of the same name.
@@ -16,7 +15,7 @@ pub fn create_tables(store: &mut Store, contracts: &[&Contract]) -> Result<(), S
     for contract in contracts {
         let table = quote(&contract.table);
         let columns: Vec<String> =
-            contract.columns.iter().map(|c| format!("{} {}", quote(&c.stored), affinity(c))).collect();
+            contract.columns.iter().map(|c| format!("{} {}", quote(&c.stored), declared(store, c))).collect();
         script.push_str(&format!("DROP TABLE IF EXISTS {table};\nCREATE TABLE {table} ({});\n", columns.join(", ")));
         let key: Vec<String> = contract.key.iter().map(|k| quote(&contract.columns[*k as usize].stored)).collect();
         if !key.is_empty() {
@@ -24,10 +23,21 @@ pub fn create_tables(store: &mut Store, contracts: &[&Contract]) -> Result<(), S
             script.push_str(&format!("CREATE INDEX {name} ON {table} ({});\n", key.join(", ")));
         }
     }
-    store.conn.execute_batch(&script).map_err(|e| StoreError::sqlite(&store.name, &e))
+    store.batch(&script)
 }
 
-fn affinity(column: &Column) -> &'static str {
+/// The type of a column that takes whatever the contract lets through and what breaks it.
+fn declared(store: &Store, column: &Column) -> &'static str {
+    if store.is_postgres() {
+        return match &column.ty {
+            Type::Count => "bigint",
+            Type::Truth => "boolean",
+            Type::Date => "date",
+            Type::Moment => "timestamptz",
+            ty if ty.is_quantity() || *ty == Type::Span => "numeric",
+            _ => "text",
+        };
+    }
     match &column.ty {
         Type::Count | Type::Truth => "INTEGER",
         // Without affinity a number stays what it is.
@@ -37,7 +47,7 @@ fn affinity(column: &Column) -> &'static str {
 }
 
 /// A value as its column stores it. Numbers with fractions become REAL, which reads back by its shortest decimal.
-pub fn stored(value: &Value, column: &Column) -> Sql {
+pub fn stored(value: &Value, column: &Column) -> Arg {
     match value {
         Value::Number(n) => {
             let stored = match &column.encoding {
@@ -45,20 +55,20 @@ pub fn stored(value: &Value, column: &Column) -> Sql {
                 _ => *n,
             };
             match stored.to_whole().and_then(|n| i64::try_from(n).ok()) {
-                Some(n) => Sql::Integer(n),
-                None => Sql::Real(stored.to_f64()),
+                Some(n) => Arg::Int(n),
+                None => Arg::Real(stored.to_f64()),
             }
         }
-        Value::Truth(truth) => Sql::Integer(i64::from(*truth)),
-        Value::Date(date) => Sql::Text(date.to_string()),
-        Value::Moment(at) => Sql::Text(moment(*at)),
-        Value::Span(span) => Sql::Integer(span.count()),
+        Value::Truth(truth) => Arg::Int(i64::from(*truth)),
+        Value::Date(date) => Arg::Text(date.to_string()),
+        Value::Moment(at) => Arg::Text(moment(*at)),
+        Value::Span(span) => Arg::Int(span.count()),
         Value::Text(text) => match (&column.encoding, &column.ty) {
             (Encoding::Words(texts), Type::Words(words)) => {
                 let place = words.iter().position(|w| w == text);
-                Sql::Text(place.and_then(|i| texts.get(i)).unwrap_or(text).to_string())
+                Arg::Text(place.and_then(|i| texts.get(i)).unwrap_or(text).to_string())
             }
-            _ => Sql::Text(text.to_string()),
+            _ => Arg::Text(text.to_string()),
         },
     }
 }
@@ -71,25 +81,24 @@ pub fn put(
     cells: &[Option<Value>],
     replace: bool,
 ) -> Result<(), StoreError> {
-    let mut values: Vec<(u32, Sql)> = columns
+    let mut values: Vec<(u32, Arg)> = columns
         .iter()
         .zip(cells)
-        .map(|(c, v)| (*c, v.as_ref().map_or(Sql::Null, |v| stored(v, &contract.columns[*c as usize]))))
+        .map(|(c, v)| (*c, v.as_ref().map_or(Arg::Null, |v| stored(v, &contract.columns[*c as usize]))))
         .collect();
     // A row without its id gets one, as long as nobody refers to it.
     for key in &contract.key {
         let column = &contract.columns[*key as usize];
         if !columns.contains(key) && matches!(&column.ty, Type::Id(of) if of.is_empty()) {
-            let count: i64 = store
-                .conn
-                .query_row(&format!("SELECT COUNT(*) FROM {}", quote(&contract.table)), [], |r| r.get(0))
-                .map_err(|e| StoreError::sqlite(&store.name, &e))?;
-            values.push((*key, Sql::Text(format!("row-{}", count + 1))));
+            let sql = format!("SELECT COUNT(*) FROM {}", quote(&contract.table));
+            let count = store.row(&sql, &[], |row| row.int(0))?.unwrap_or_default();
+            values.push((*key, Arg::Text(format!("row-{}", count + 1))));
         }
     }
     let name = |c: u32| quote(&contract.columns[c as usize].stored);
     let table = quote(&contract.table);
     let keyed = contract.key.iter().all(|k| columns.contains(k));
+    let given: Vec<Arg> = values.iter().map(|(_, value)| value.clone()).collect();
     if replace && keyed {
         let set: Vec<String> =
             values.iter().enumerate().map(|(i, (c, _))| format!("{} = ?{}", name(*c), i + 1)).collect();
@@ -99,22 +108,15 @@ pub fn put(
             .filter_map(|k| values.iter().position(|(c, _)| c == k).map(|i| format!("{} = ?{}", name(*k), i + 1)))
             .collect();
         let sql = format!("UPDATE {table} SET {} WHERE {}", set.join(", "), test.join(" AND "));
-        if execute(store, &sql, values.iter().map(|v| &v.1))? > 0 {
+        if store.execute(&sql, &given)? > 0 {
             return Ok(());
         }
     }
     let names: Vec<String> = values.iter().map(|(c, _)| name(*c)).collect();
     let places: Vec<String> = (1..=values.len()).map(|i| format!("?{i}")).collect();
     let sql = format!("INSERT INTO {table} ({}) VALUES ({})", names.join(", "), places.join(", "));
-    execute(store, &sql, values.iter().map(|v| &v.1))?;
+    store.execute(&sql, &given)?;
     Ok(())
-}
-
-/// Runs a statement that tests repeat row by row, and says how many rows it reached.
-fn execute<'v>(store: &Store, sql: &str, values: impl Iterator<Item = &'v Sql>) -> Result<usize, StoreError> {
-    let statement = store.conn.prepare_cached(sql);
-    let done = statement.and_then(|mut statement| statement.execute(rusqlite::params_from_iter(values)));
-    done.map_err(|e| StoreError::sqlite(&store.name, &e))
 }
 
 /// Removes the rows with these values.
@@ -124,13 +126,13 @@ pub fn delete(store: &mut Store, contract: &Contract, cells: &[(u32, &Value)]) -
         .enumerate()
         .map(|(i, (c, _))| format!("{} = ?{}", quote(&contract.columns[*c as usize].stored), i + 1))
         .collect();
-    let values: Vec<Sql> = cells.iter().map(|(c, v)| stored(v, &contract.columns[*c as usize])).collect();
+    let values: Vec<Arg> = cells.iter().map(|(c, v)| stored(v, &contract.columns[*c as usize])).collect();
     let sql = format!(
         "DELETE FROM {} WHERE {}",
         quote(&contract.table),
-        if test.is_empty() { "0".into() } else { test.join(" AND ") }
+        if test.is_empty() { "1 = 0".into() } else { test.join(" AND ") }
     );
-    execute(store, &sql, values.iter())?;
+    store.execute(&sql, &values)?;
     Ok(())
 }
 
@@ -138,15 +140,13 @@ pub fn delete(store: &mut Store, contract: &Contract, cells: &[(u32, &Value)]) -
 pub fn exists(store: &Store, contract: &Contract, key: &str) -> Result<bool, StoreError> {
     let Some(column) = contract.key.first().map(|k| &contract.columns[*k as usize]) else { return Ok(true) };
     let sql = format!("SELECT EXISTS (SELECT 1 FROM {} WHERE {} = ?1)", quote(&contract.table), quote(&column.stored));
-    store.conn.query_row(&sql, [key], |r| r.get(0)).map_err(|e| StoreError::sqlite(&store.name, &e))
+    Ok(store.row(&sql, &[key.into()], |row| row.truth(0))? == Some(true))
 }
 
 /// Enters a stage that takes no baseline.
 pub fn enter(store: &mut Store, stage: &str, at: Timestamp) -> Result<(), StoreError> {
-    store
-        .conn
-        .execute("INSERT OR IGNORE INTO bylaws_stages (stage, entered_at) VALUES (?1, ?2)", (stage, moment(at)))
-        .map_err(|e| StoreError::sqlite(&store.name, &e))?;
+    let sql = "INSERT INTO bylaws_stages (stage, entered_at) VALUES (?1, ?2) ON CONFLICT (stage) DO NOTHING";
+    store.execute(sql, &[stage.into(), moment(at).into()])?;
     Ok(())
 }
 
@@ -155,25 +155,22 @@ pub fn differs_from_baseline(store: &Store, contract: &Contract) -> Result<Optio
     let Some(taken) = baseline::latest(store, None)? else { return Ok(Some("no baseline has been taken".into())) };
     let columns: Vec<String> = contract.columns.iter().map(|c| quote(&c.stored)).collect();
     let sql = format!("SELECT {} FROM {}", columns.join(", "), quote(&contract.table));
-    let fault = |e: rusqlite::Error| StoreError::sqlite(&store.name, &e);
-    let mut statement = store.conn.prepare(&sql).map_err(fault)?;
-    let key = |values: &BTreeMap<String, Sql>| -> String {
+    let key = |values: &BTreeMap<String, Arg>| -> String {
         let parts: Vec<String> =
             contract.key.iter().map(|k| format!("{:?}", values.get(&*contract.columns[*k as usize].stored))).collect();
         parts.join(" ")
     };
-    let mut now: BTreeMap<String, BTreeMap<String, Sql>> = BTreeMap::new();
-    let mut rows = statement.query([]).map_err(fault)?;
-    while let Some(row) = rows.next().map_err(fault)? {
-        let mut values = BTreeMap::new();
-        for (i, column) in contract.columns.iter().enumerate() {
-            values.insert(column.stored.to_string(), row.get::<_, Sql>(i).map_err(fault)?);
-        }
+    let mut now: BTreeMap<String, BTreeMap<String, Arg>> = BTreeMap::new();
+    let rows = store.rows(&sql, &[], |row| {
+        let cells = contract.columns.iter().enumerate();
+        Ok(cells.map(|(i, column)| (column.stored.to_string(), row.field(i).owned())).collect())
+    })?;
+    for values in rows {
         now.insert(key(&values), values);
     }
-    let mut then: BTreeMap<String, BTreeMap<String, Sql>> = BTreeMap::new();
+    let mut then: BTreeMap<String, BTreeMap<String, Arg>> = BTreeMap::new();
     for row in baseline::rows(store, taken.id, contract)? {
-        let values: BTreeMap<String, Sql> =
+        let values: BTreeMap<String, Arg> =
             row.columns.into_iter().map(|(name, value)| (name.to_string(), value)).collect();
         then.insert(key(&values), values);
     }
