@@ -28,6 +28,17 @@ fn trigger_name(table: &str, end: &str) -> String {
     format!("bylaws_log_{table}_{end}")
 }
 
+/// The same on PostgreSQL, which would cut off what is longer than this many bytes.
+fn short_name(table: &str, end: &str) -> String {
+    const LONGEST: usize = 63;
+    let name = trigger_name(&log_name(table), end);
+    if name.len() <= LONGEST {
+        return name;
+    }
+    let hash = crate::digest::sha256(&log_name(table));
+    format!("bylaws_log_{}_{end}", hash.get(..16).unwrap_or(&hash))
+}
+
 /// A value of a column inside JSON such that it reads back as it was. Numbers get all their digits, which older
 /// versions of the library would cut; bytes, which JSON cannot hold, become text, so that no write fails over them.
 fn json_value(column: &str) -> String {
@@ -220,10 +231,16 @@ fn continues(store: &Store, logged: &Logged<'_>) -> Result<bool, StoreError> {
     Ok(key == logged.key && logged.columns.iter().all(|c| columns.iter().any(|have| have == c)))
 }
 
+/// Names of columns.
+type Names = Vec<String>;
+
 /// Key and columns of a log that runs.
-fn kept(store: &Store, table: &str) -> Result<Option<(Vec<String>, Vec<String>)>, StoreError> {
+fn kept(store: &Store, table: &str) -> Result<Option<(Names, Names)>, StoreError> {
     let ends: &[&str] = if store.is_postgres() { &ON_POSTGRES } else { &ALWAYS };
-    let names: Vec<String> = ends.iter().map(|end| trigger_name(&log_name(table), end)).collect();
+    let name = |end: &&str| {
+        if store.is_postgres() { short_name(table, end) } else { trigger_name(&log_name(table), end) }
+    };
+    let names: Vec<String> = ends.iter().map(name).collect();
     // A table that was dropped and made again has lost its triggers, and its log has a gap.
     let running = if store.is_postgres() {
         let list: Vec<String> = names.iter().map(|n| literal(n)).collect();
@@ -258,7 +275,7 @@ pub const CHANNEL: &str = "bylaws_changes";
 /// is the same whoever writes it.
 fn postgres_triggers(logged: &Logged<'_>) -> String {
     let table = quoted(logged.table);
-    let function = quoted(&format!("bylaws_log_{}", log_name(logged.table)));
+    let function = quoted(&short_name(logged.table, "writes"));
     let key = |row: &str| key_in(true, &logged.key, row);
     let image = |row: &str| row_in(true, &logged.columns, row);
     let name = literal(&log_name(logged.table));
@@ -293,7 +310,7 @@ fn postgres_triggers(logged: &Logged<'_>) -> String {
         channel = literal(CHANNEL),
     );
     let trigger = |end: &str, when: &str, tables: &str| {
-        let trigger = quoted(&trigger_name(&log_name(logged.table), end));
+        let trigger = quoted(&short_name(logged.table, end));
         format!(
             "DROP TRIGGER IF EXISTS {trigger} ON {table};
              CREATE TRIGGER {trigger} {when} ON {table} {tables} FOR EACH STATEMENT EXECUTE FUNCTION {function}();\n"
@@ -390,6 +407,53 @@ pub fn log_head(store: &Store) -> Result<i64, StoreError> {
     let sql = "SELECT coalesce(max(seq), 0) FROM bylaws_changes";
     let head = store.rows_of_maybe(sql, &[], |row| row.int(0))?;
     Ok(head.and_then(|rows| rows.first().copied()).unwrap_or(0))
+}
+
+/// A change as the log tells of it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Change {
+    /// The table, in lower case.
+    pub table: String,
+    /// The key of the row, a JSON array.
+    pub key: String,
+    /// `insert`, `update` or `delete`.
+    pub op: String,
+}
+
+/// The place in the log that has been reached: [`since`] goes on from there.
+pub fn mark(store: &Store) -> Result<i64, StoreError> {
+    if !store.is_postgres() {
+        return log_head(store);
+    }
+    let sql = "SELECT pg_snapshot_xmin(pg_current_snapshot())::text";
+    let lowest = store.row(sql, &[], |row| row.text(0))?;
+    Ok(lowest.and_then(|n| n.parse().ok()).unwrap_or_default())
+}
+
+/// The changes after a mark in the order in which they were made, and the mark to go on from.
+///
+/// On PostgreSQL a number of the log is given out before its row can be seen, and a lower one may come to be seen later.
+/// So the mark is not a number of the log: it is the lowest transaction that was still under way, and what is handed
+/// over are the rows of transactions from the one mark up to below the next. All of those are over, and no other will
+/// ever be among them: each change is handed over once and none is missed. A transaction that stays open holds the
+/// mark back, not the change.
+pub fn since(store: &Store, mark_before: i64) -> Result<(Vec<Change>, i64), StoreError> {
+    let change = |row: &super::field::Row<'_>| Ok(Change { table: row.text(0)?, key: row.text(1)?, op: row.text(2)? });
+    let to = mark(store)?;
+    let sql = if store.is_postgres() {
+        "SELECT table_name, row_key, op FROM bylaws_changes
+         WHERE xid >= ?1::text::xid8 AND xid < ?2::text::xid8 ORDER BY seq"
+    } else {
+        "SELECT table_name, row_key, op FROM bylaws_changes WHERE seq > ?1 AND seq <= ?2 ORDER BY seq"
+    };
+    // A server that was restored counts its transactions anew; rather everything once more than one change missed.
+    let mark_before = if mark_before > to { 0 } else { mark_before };
+    let args = if store.is_postgres() {
+        [mark_before.to_string().into(), to.to_string().into()]
+    } else {
+        [mark_before.into(), to.into()]
+    };
+    Ok((store.rows_of_maybe(sql, &args, change)?.unwrap_or_default(), to))
 }
 
 /// Since when the log of a table is complete; `None` where it does not run or cannot be read.
