@@ -57,10 +57,12 @@ pub fn build(store: &mut Store, pack: &Pack, as_of: Timestamp) -> Result<(), Sto
     let clock = Clock::new(&pack.settings.calendar, as_of);
     migrate::migrate(store, &["stage39"], clock.began)?;
 
-    let mut story = Story { clock, writes: Vec::new() };
+    // SQLite keeps any word in a column of numbers, PostgreSQL this one.
+    let no_number = if store.is_postgres() { "NaN" } else { "n/a" };
+    let mut story = Story { clock, no_number, writes: Vec::new() };
     portfolio::tell(&mut story);
     coordination::tell(&mut story, pack);
-    let Story { clock, mut writes } = story;
+    let Story { clock, mut writes, .. } = story;
     writes.sort_by_key(|w| w.at);
 
     // What was there at the beginning, and every dated row up to the baseline, needs no log: the one was never
@@ -70,9 +72,9 @@ pub fn build(store: &mut Store, pack: &Pack, as_of: Timestamp) -> Result<(), Sto
     store.write(|tx| put(tx, &first))?;
     changes::install_change_log(store, &logged(pack), clock.began)?;
     let (before, since): (Vec<Write>, Vec<Write>) = rest.into_iter().partition(|w| w.at <= clock.entered);
-    live_through(store, &before)?;
+    store.transact(|store| live_through(store, &before))?;
     crate::tick::take_baseline(store, pack, Some(STAGE), clock.entered, "chairman")?;
-    live_through(store, &since)
+    store.transact(|store| live_through(store, &since))
 }
 
 /// The demo must not be mixed with what somebody means.
@@ -115,10 +117,18 @@ fn live_through(store: &mut Store, mut writes: &[Write]) -> Result<(), StoreErro
     Ok(())
 }
 
-/// Runs each statement.
-fn put(store: &Store, writes: &[Write]) -> Result<(), StoreError> {
-    for write in writes {
-        store.execute(&write.what.sql(), &write.values)?;
+/// So many rows of a table that follow one another are written by one statement.
+const AT_ONCE: usize = 50;
+
+/// Runs each statement, and those that only add rows to the same table together.
+fn put(store: &Store, mut writes: &[Write]) -> Result<(), StoreError> {
+    while let Some(first) = writes.first() {
+        let alike = |w: &&Write| matches!((w.what, first.what), (What::Row(a), What::Row(b)) if a.name == b.name);
+        let run = writes.iter().take_while(alike).count();
+        let (now, later) = writes.split_at(if run < AT_ONCE { 1 } else { AT_ONCE });
+        let values: Vec<Arg> = now.iter().flat_map(|w| w.values.iter().cloned()).collect();
+        store.execute(&first.what.sql(now.len()), &values)?;
+        writes = later;
     }
     Ok(())
 }
@@ -221,11 +231,16 @@ impl What {
         }
     }
 
-    fn sql(self) -> String {
+    fn sql(self, rows: usize) -> String {
         match self {
             What::Row(Table { name, columns, .. }) => {
-                let places: Vec<String> = (1..=columns.len()).map(|i| format!("?{i}")).collect();
-                format!("INSERT INTO {name} ({}) VALUES ({})", columns.join(", "), places.join(", "))
+                let row = |r: usize| {
+                    let places: Vec<String> =
+                        (1..=columns.len()).map(|i| format!("?{}", r * columns.len() + i)).collect();
+                    format!("({})", places.join(", "))
+                };
+                let rows: Vec<String> = (0..rows).map(row).collect();
+                format!("INSERT INTO {name} ({}) VALUES {}", columns.join(", "), rows.join(", "))
             }
             What::Change(sql) => sql.to_owned(),
         }
@@ -242,6 +257,7 @@ struct Write {
 /// Everything that happens, in any order.
 struct Story {
     clock: Clock,
+    no_number: &'static str,
     writes: Vec<Write>,
 }
 

@@ -200,7 +200,7 @@ impl Kept {
         Ok(())
     }
 
-    /// Brings what is kept up to a tick.
+    /// Brings what is kept up to a tick. The whole of it is to see one state of the database.
     pub fn renew(&mut self, tick: &Tick<'_>, store: &Store) -> Result<Renewed, StoreError> {
         let plain = tick.overrides.is_empty() && tick.unlisted.is_empty() && !tick.by_rows && tick.metrics.is_empty();
         let until = self.until(tick);

@@ -283,7 +283,13 @@ impl<'p> Recorder<'p> {
         loop {
             tries += 1;
             let (revisions, kept, held) = (&self.revisions, &mut self.kept, &mut self.held);
-            let done = state.transact(|state| recording.make(revisions, portfolio, state, kept, held));
+            let mut tick =
+                || state.transact(|state| recording.make(revisions, portfolio, state, &mut *kept, &mut *held));
+            // The portfolio is seen in one state throughout, wherever it lies.
+            let done = match portfolio {
+                Some(portfolio) => portfolio.snapshot(tick),
+                None => tick(),
+            };
             match done {
                 Ok(ticked) => {
                     // What this tick wrote itself is no news to the next one.

@@ -1,5 +1,9 @@
 //! An aggregate taken in the database and one taken from the rows are the same, whatever the rows hold.
 
+#[path = "common/database.rs"]
+mod database;
+
+use std::cell::RefCell;
 use std::collections::HashMap;
 
 use bylaws::compile::compile_text;
@@ -14,6 +18,8 @@ use bylaws::value::{Number, Value};
 use jiff::Timestamp;
 use jiff::civil::Date;
 use proptest::prelude::*;
+
+use database::{Database, Kind};
 
 const RULES: &str = r#"
 contract owners, each an owner
@@ -313,11 +319,42 @@ fn at_once(pack: &Pack, store: &Store, now: Timestamp, by_rows: bool) -> Vec<Str
     said
 }
 
-proptest! {
-    #![proptest_config(ProptestConfig { cases: 200, rng_seed: proptest::test_runner::RngSeed::Fixed(39), failure_persistence: None, ..ProptestConfig::default() })]
+thread_local! {
+    /// The database of all cases of a test: each makes the tables anew.
+    static OPENED: RefCell<Option<Store>> = const { RefCell::new(None) };
+    static MADE: RefCell<Option<Database>> = const { RefCell::new(None) };
+}
 
-    #[test]
-    fn scans_and_rows_agree(
+fn opened() -> Store {
+    if database::kind() == Kind::Sqlite {
+        return Store::in_memory().expect("store");
+    }
+    MADE.with(|made| made.borrow_mut().get_or_insert_with(Database::new).store())
+}
+
+/// A connection and its database end before the thread does.
+struct End;
+
+impl Drop for End {
+    fn drop(&mut self) {
+        OPENED.set(None);
+        MADE.set(None);
+    }
+}
+
+fn scans_and_rows_agree() {
+    let _end = End;
+    agree();
+}
+
+database::on_both! {
+    scans_and_rows_agree,
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: if database::kind() == Kind::Postgres { 60 } else { 200 }, rng_seed: proptest::test_runner::RngSeed::Fixed(39), failure_persistence: None, ..ProptestConfig::default() })]
+
+    fn agree(
         owners in proptest::collection::vec((0u8..3, proptest::option::of(0i64..8)), 1..4),
         things in proptest::collection::vec(thing(), 0..40),
         hour in 0i64..24,
@@ -326,10 +363,11 @@ proptest! {
         let pack = compiled.pack.as_ref().unwrap_or_else(|| panic!("{:#?}", compiled.diagnostics));
         let now: Timestamp = "2026-03-14T00:00:00Z".parse().expect("moment");
         let now = now.checked_add(jiff::SignedDuration::from_hours(hour)).expect("moment");
-        let mut store = Store::in_memory().expect("store");
+        let mut store = OPENED.with(|opened| opened.borrow_mut().take()).unwrap_or_else(opened);
         fill(pack, &mut store, now, &owners, &things);
         let (scans, rows) = (readings(pack, &store, now, false), readings(pack, &store, now, true));
         let differ: Vec<_> = scans.iter().zip(&rows).filter(|(a, b)| a != b).collect();
         prop_assert!(differ.is_empty(), "{:#?}", differ);
+        OPENED.set(Some(store));
     }
 }

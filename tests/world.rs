@@ -605,7 +605,7 @@ fn a_newer_database_is_exit_2() {
 #[test]
 fn another_kind_of_database_is_exit_2() {
     let folder = portfolio(|_| {});
-    told!("database_of_another_kind", run(folder.path(), &["run", "--db", "postgres://host/name"]));
+    told!("database_of_another_kind", run(folder.path(), &["run", "--db", "mysql://host/name"]));
 }
 
 #[test]

@@ -522,8 +522,8 @@ fn metrics(story: &mut Story) {
             let used = shown(users, ramp * 275 / 1_000, &mut chance);
             let (at, day) = (story.clock.reported(ago), story.clock.day(ago));
             let row = if v.id == NEWCOMER && ago == 1 {
-                // SQLite takes a word where a number is declared; the contract does not.
-                row![v.id, day, earned, spent, "n/a"]
+                // The database takes this where a number is declared; the contract does not.
+                row![v.id, day, earned, spent, story.no_number]
             } else {
                 row![v.id, day, earned, spent, used]
             };

@@ -29,6 +29,17 @@ fn trigger_name(table: &str, end: &str) -> String {
     format!("bylaws_log_{table}_{end}")
 }
 
+/// The same on PostgreSQL, which would cut off what is longer than this many bytes.
+fn short_name(table: &str, end: &str) -> String {
+    const LONGEST: usize = 63;
+    let name = trigger_name(&log_name(table), end);
+    if name.len() <= LONGEST {
+        return name;
+    }
+    let hash = crate::digest::sha256(&log_name(table));
+    format!("bylaws_log_{}_{end}", hash.get(..16).unwrap_or(&hash))
+}
+
 /// A value of a column inside JSON such that it reads back as it was. Numbers get all their digits, which older
 /// versions of the library would cut; bytes, which JSON cannot hold, become text, so that no write fails over them.
 fn json_value(column: &str) -> String {
@@ -221,10 +232,16 @@ fn continues(store: &Store, logged: &Logged<'_>) -> Result<bool, StoreError> {
     Ok(key == logged.key && logged.columns.iter().all(|c| columns.iter().any(|have| have == c)))
 }
 
+/// Names of columns.
+type Names = Vec<String>;
+
 /// Key and columns of a log that runs.
-fn kept(store: &Store, table: &str) -> Result<Option<(Vec<String>, Vec<String>)>, StoreError> {
+fn kept(store: &Store, table: &str) -> Result<Option<(Names, Names)>, StoreError> {
     let ends: &[&str] = if store.is_postgres() { &ON_POSTGRES } else { &ALWAYS };
-    let names: Vec<String> = ends.iter().map(|end| trigger_name(&log_name(table), end)).collect();
+    let name = |end: &&str| {
+        if store.is_postgres() { short_name(table, end) } else { trigger_name(&log_name(table), end) }
+    };
+    let names: Vec<String> = ends.iter().map(name).collect();
     // A table that was dropped and made again has lost its triggers, and its log has a gap.
     let running = if store.is_postgres() {
         let list: Vec<String> = names.iter().map(|n| literal(n)).collect();
@@ -259,7 +276,7 @@ pub const CHANNEL: &str = "bylaws_changes";
 /// is the same whoever writes it.
 fn postgres_triggers(logged: &Logged<'_>) -> String {
     let table = quoted(logged.table);
-    let function = quoted(&format!("bylaws_log_{}", log_name(logged.table)));
+    let function = quoted(&short_name(logged.table, "writes"));
     let key = |row: &str| key_in(true, &logged.key, row);
     let image = |row: &str| row_in(true, &logged.columns, row);
     let name = literal(&log_name(logged.table));
@@ -294,7 +311,7 @@ fn postgres_triggers(logged: &Logged<'_>) -> String {
         channel = literal(CHANNEL),
     );
     let trigger = |end: &str, when: &str, tables: &str| {
-        let trigger = quoted(&trigger_name(&log_name(logged.table), end));
+        let trigger = quoted(&short_name(logged.table, end));
         format!(
             "DROP TRIGGER IF EXISTS {trigger} ON {table};
              CREATE TRIGGER {trigger} {when} ON {table} {tables} FOR EACH STATEMENT EXECUTE FUNCTION {function}();\n"
@@ -448,12 +465,19 @@ pub fn after(
             (written, Position::Sqlite(head))
         }
         Position::Postgres(from, seen) => {
+            // What is seen between two questions is handed over by the second, or the next time.
+            let oldest = oldest_open(store)?.unwrap_or(*from);
             let limit = i64::try_from(at_most + seen.len()).unwrap_or(i64::MAX).saturating_add(1);
             let sql = format!("SELECT {LOGGED} FROM bylaws_changes WHERE xid >= ?1::text::xid8 ORDER BY seq LIMIT ?2");
             let args = [from.to_string().into(), limit.into()];
             let Some(mut written) = logged(store, &sql, &args)? else { return Ok(None) };
             written.retain(|(seq, _)| !seen.contains(seq));
-            (written, self::position(store)?)
+            let mut handed: BTreeSet<i64> = written.iter().map(|(seq, _)| *seq).collect();
+            handed.extend(seen);
+            let sql = "SELECT seq FROM bylaws_changes WHERE xid >= ?1::text::xid8";
+            let again = store.rows_of_maybe(sql, &[oldest.to_string().into()], |row| row.int(0))?;
+            let again = again.unwrap_or_default().into_iter().filter(|seq| handed.contains(seq)).collect();
+            (written, Position::Postgres(oldest, again))
         }
     };
     if written.len() > at_most {

@@ -353,6 +353,7 @@ pub(super) fn decode(raw: Field<'_>, column: &Column) -> Result<Option<Value>, S
     let holds = || {
         let kind = match raw {
             Field::Int(_) => "a whole number",
+            Field::Numeric(n) if n.number().is_none() => "what is no number",
             Field::Real(_) | Field::Numeric(_) => "a number with a fraction",
             Field::Text(_) => "text",
             Field::Truth(_) => "yes or no",

@@ -14,11 +14,11 @@ CREATE INDEX ventures_by_status ON ventures (status);
 
 -- One row a venture and day; money in cents.
 CREATE TABLE venture_metrics (
-  venture_id      text   NOT NULL REFERENCES ventures (id),
-  recorded_at     date   NOT NULL,
-  monthly_revenue bigint NOT NULL CHECK (monthly_revenue >= 0),
-  monthly_burn    bigint NOT NULL CHECK (monthly_burn >= 0),
-  user_count      bigint CHECK (user_count >= 0),
+  venture_id      text    NOT NULL REFERENCES ventures (id),
+  recorded_at     date    NOT NULL,
+  monthly_revenue bigint  NOT NULL CHECK (monthly_revenue >= 0),
+  monthly_burn    bigint  NOT NULL CHECK (monthly_burn >= 0),
+  user_count      numeric CHECK (user_count >= 0),
   PRIMARY KEY (venture_id, recorded_at)
 );
 CREATE INDEX venture_metrics_by_recorded_at ON venture_metrics (recorded_at);

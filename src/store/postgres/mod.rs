@@ -61,6 +61,7 @@ pub(super) struct Postgres {
 struct Session {
     client: Client,
     prepared: HashMap<String, Statement>,
+    listens: bool,
 }
 
 impl fmt::Debug for Postgres {
@@ -257,10 +258,16 @@ impl Postgres {
     /// Waits until somebody tells of a write, or the time is over. Whoever is woken looks at the change log: what was
     /// told while the connection was lost is told to nobody, so a connection that came back wakes as well.
     pub(super) fn wait(&self, channel: &str, patience: Duration) -> Result<bool, Error> {
-        let came_back = self.session.borrow().as_ref().is_none_or(|s| s.client.is_closed());
-        let listen = format!("LISTEN {channel}");
-        self.with(|s| s.client.batch_execute(&listen))?;
-        if came_back {
+        let begun = self.with(|session| {
+            if session.listens {
+                return Ok(false);
+            }
+            session.client.batch_execute(&format!("LISTEN {channel}"))?;
+            session.listens = true;
+            Ok(true)
+        })?;
+        // From here on everything is told; what came before, and while the connection was lost, only the log knows.
+        if begun {
             return Ok(true);
         }
         let told = self.with(|session| {
@@ -270,11 +277,14 @@ impl Postgres {
             while notifications.iter().next()?.is_some() {}
             Ok(told)
         });
+        let lost = self.session.borrow().as_ref().is_none_or(|s| s.client.is_closed());
         match told {
-            Err(error) if is_lost(&error) => {
-                self.with(|s| s.client.batch_execute(&listen))?;
+            Ok(true) => Ok(true),
+            _ if lost => self.with(|session| {
+                session.client.batch_execute(&format!("LISTEN {channel}"))?;
+                session.listens = true;
                 Ok(true)
-            }
+            }),
             told => told,
         }
     }
@@ -291,7 +301,7 @@ impl Session {
              SET default_transaction_read_only = {reads}",
             address.statement_timeout, address.lock_timeout, address.idle_timeout,
         ))?;
-        Ok(Session { client, prepared: HashMap::new() })
+        Ok(Session { client, prepared: HashMap::new(), listens: false })
     }
 
     fn statement(&mut self, sql: &str) -> Result<Statement, Error> {
