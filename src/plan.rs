@@ -321,6 +321,7 @@ impl Planner<'_> {
             Relation::Contract(id) => {
                 columns.extend(self.pack.contract(id).key.iter().copied());
                 columns.extend(self.pack.contract(id).dated);
+                columns.extend(self.pack.contract(id).valid.into_iter().flat_map(|(from, until)| [from, until]));
                 if moment == MomentId::NOW {
                     columns.extend(crate::engine::judge::label_column(self.pack, id));
                 }
@@ -328,12 +329,13 @@ impl Planner<'_> {
             Relation::Pairs(_) => columns.extend(0..4),
         }
         self.plan.tables.insert((relation, moment), columns);
-        if let Relation::Pairs(id) = relation
-            && let Some(filter) = &self.pack.pair(id).filter
-        {
+        if let Relation::Pairs(id) = relation {
+            // Both of a pair must be rows that are there.
             let of = Relation::Contract(self.pack.pair(id).of);
             self.table(of, moment);
-            self.expr(filter, &[Some(of)], moment);
+            if let Some(filter) = &self.pack.pair(id).filter {
+                self.expr(filter, &[Some(of)], moment);
+            }
         }
     }
 

@@ -133,6 +133,19 @@ fn stored_word(word: &str, column: &Column) -> String {
     }
 }
 
+/// All that is blank.
+const BLANKS: &str = "char(9, 10, 11, 12, 13, 32, 133, 160, 5760, 8192, 8193, 8194, 8195, 8196, 8197, 8198, 8199, 8200, 8201, \
+                      8202, 8232, 8233, 8239, 8287, 12288)";
+
+/// Whether what is stored is no day or no moment.
+fn no_time(column: &str, ty: &Type) -> String {
+    if *ty == Type::Date {
+        format!("({column} IS NOT NULL AND date({column}) IS NOT {column})")
+    } else {
+        format!("({column} IS NOT NULL AND NOT is_moment({column}))")
+    }
+}
+
 /// The expression by which moments compare: whatever form they are stored in, as UTC text with milliseconds.
 fn moment_expr(column: &str) -> String {
     format!("strftime('%Y-%m-%dT%H:%M:%fZ', {column})")
@@ -185,7 +198,7 @@ impl Sql<'_> {
         let mut parts = Vec::new();
         if let Some(dated) = contract.dated {
             let (name, ty) = column(dated);
-            parts.extend(self.within(&name, ty, &window::seen(self.at), w));
+            parts.push(self.within(&name, ty, &window::seen(self.at), w).join(" AND "));
         }
         if let Some((from, until)) = contract.valid {
             // Without a beginning it is in force from ever, as without an end it is for ever.
@@ -198,11 +211,27 @@ impl Sql<'_> {
                     let (_, last) = self.calendar().days(&window::seen(self.at));
                     format!("{name} > {}", w.arg(Arg::Text(last.to_string())))
                 }
-                _ => format!("{} > {}", moment_expr(&name), w.arg(Arg::Text(moment_text(self.at.at)))),
+                _ => {
+                    // At the end of a period it was in force just before.
+                    let sign = if self.at.period_end { ">=" } else { ">" };
+                    format!("{} {sign} {}", moment_expr(&name), w.arg(Arg::Text(moment_text(self.at.at))))
+                }
             };
             parts.push(format!("({name} IS NULL OR {after})"));
         }
         parts
+    }
+
+    /// The same with the rows of which it cannot be told: those without a usable date are not left out in silence, they
+    /// come along and are bad. Where a stretch has no beginning or no end, that is no fault.
+    fn placeable(&self, contract: &Contract, alias: &str, w: &mut Writer) -> Vec<String> {
+        let parts = self.visible(contract, alias, w);
+        let column = |c: u32| (format!("{alias}{}", quote(&contract.columns[c as usize].stored)), c);
+        let unusable = |(name, c): (String, u32)| no_time(&name, &contract.columns[c as usize].ty);
+        let undated = contract.dated.map(|c| format!("{} IS NULL OR {}", column(c).0, unusable(column(c))));
+        let valid = contract.valid.into_iter().flat_map(|(from, until)| [from, until]);
+        let tests = undated.into_iter().chain(valid.map(|c| unusable(column(c))));
+        parts.into_iter().zip(tests).map(|(part, test)| format!("({part} OR {test})")).collect()
     }
 
     /// Rows with some of their columns.
@@ -212,17 +241,9 @@ impl Sql<'_> {
         let list: Vec<String> = columns.iter().map(|c| quote(&contract.columns[*c as usize].stored)).collect();
         let from = self.from(id, &mut w);
         let mut sql = format!("SELECT {} FROM {from} AS r", list.join(", "));
-        let visible = self.visible(contract, "r.", &mut w);
+        let visible = self.placeable(contract, "r.", &mut w);
         if !visible.is_empty() {
-            // Rows without a usable date are not left out in silence: they come along and are bad.
-            let dates = [contract.dated, contract.valid.map(|v| v.0)].into_iter().flatten();
-            let unusable: Vec<String> = dates
-                .map(|c| {
-                    let name = format!("r.{}", quote(&contract.columns[c as usize].stored));
-                    format!("{name} IS NULL OR {name} NOT GLOB '[0-9][0-9][0-9][0-9]-[0-1][0-9]-[0-3][0-9]*'")
-                })
-                .collect();
-            sql.push_str(&format!(" WHERE ({}) OR {}", visible.join(" AND "), unusable.join(" OR ")));
+            sql.push_str(&format!(" WHERE {}", visible.join(" AND ")));
         }
         Query { sql, args: w.args }
     }
@@ -629,8 +650,22 @@ impl Sql<'_> {
             if latest { "MAX" } else { "MIN" },
             inner.join(" AND "),
             tests.join(" AND "),
-        );
+        ) + &self.tied(contract, scan, latest);
         Query { sql, args: w.args }
+    }
+
+    /// The order in which rows of one key and date come, of which the last is taken: the latest is the one whose own key
+    /// comes last, the first the one whose comes first. Nothing where no two rows can have one date.
+    fn tied(&self, contract: &Contract, scan: &GroupScan, latest: bool) -> String {
+        let of_day = contract.dated.is_some_and(|d| contract.columns[d as usize].ty == Type::Date);
+        let alone = |k: &u32| Some(*k) == contract.dated || scan.hops.first() == Some(&Hop::Column(*k));
+        if of_day && contract.key.iter().all(alone) {
+            return String::new();
+        }
+        let way = if latest { "ASC" } else { "DESC" };
+        let key = contract.key.iter().map(|k| quote(&contract.columns[*k as usize].stored));
+        let key: Vec<String> = key.map(|name| format!("CAST(r.{name} AS TEXT) {way}")).collect();
+        format!(" ORDER BY {}", key.join(", "))
     }
 
     /// Pairs of one `sharing` line, each with how much is shared and what.
@@ -719,10 +754,21 @@ impl Sql<'_> {
 
     fn wrong_value(&self, column: &Column, name: &str, clock: Timestamp, w: &mut Writer) -> Vec<String> {
         let mut tests = Vec::new();
+        if matches!(column.ty, Type::Date | Type::Moment | Type::Text) {
+            for (bound, beyond) in [(&column.low, Compare::Below), (&column.high, Compare::Above)] {
+                if let Some(bound) = bound.as_ref().and_then(|b| window::constant(b, self.param)) {
+                    tests.push(self.compare(name, column, beyond, &bound, w));
+                }
+            }
+        }
         match &column.ty {
             ty if ty.is_quantity() => {
                 let kinds = if *ty == Type::Count { "('integer', 'null')" } else { "('integer', 'real', 'null')" };
                 tests.push(format!("typeof({name}) NOT IN {kinds}"));
+                // What no exact number can be is looked at: it may be too large, too small or infinite.
+                tests.push(format!(
+                    "typeof({name}) = 'real' AND {name} <> 0 AND abs({name}) NOT BETWEEN 1e-18 AND 1e30"
+                ));
                 if *ty == Type::Count {
                     tests.push(format!("{name} < 0"));
                 }
@@ -738,25 +784,24 @@ impl Sql<'_> {
             }
             Type::Truth => tests.push(format!("{name} NOT IN (0, 1)")),
             Type::Date => {
-                tests.push(format!("({name} IS NOT NULL AND date({name}) IS NOT {name})"));
+                tests.push(no_time(name, &column.ty));
                 if column.not_future {
                     let today = self.calendar().date(clock);
                     tests.push(format!("{name} > {}", w.arg(Arg::Text(today.to_string()))));
                 }
             }
             Type::Moment => {
-                let at = moment_expr(name);
-                tests.push(format!(
-                    "({name} IS NOT NULL AND ({at} IS NULL OR {name} NOT GLOB '[0-9][0-9][0-9][0-9]-[0-1][0-9]-[0-3][0-9]*'))"
-                ));
+                tests.push(no_time(name, &column.ty));
                 if column.not_future {
+                    let at = moment_expr(name);
                     tests.push(format!("{at} > {}", w.arg(Arg::Text(moment_text(clock)))));
                 }
             }
             _ => {
                 tests.push(format!("typeof({name}) = 'blob'"));
                 if column.not_empty {
-                    tests.push(format!("trim({name}) = ''"));
+                    // Whatever is blank, not only the space.
+                    tests.push(format!("trim({name}, {BLANKS}) = ''"));
                 }
             }
         }
