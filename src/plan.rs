@@ -281,6 +281,9 @@ impl Planner<'_> {
         if let Some((e, pace)) = &trigger.check.other {
             self.expr(e, &scopes, MomentId::NOW);
             let moment = self.moment(pace_moment(pace));
+            if let Some(grain) = trigger.grain {
+                self.table(grain, moment);
+            }
             self.expr(&trigger.when.expr, &scopes, moment);
         }
         let due = pace_moment(&trigger.check.pace);
@@ -606,9 +609,9 @@ impl Planner<'_> {
             (Fold::Max, Some(c)) if quantity(c) => {
                 vec![measure(What::Max(c)), known(c), measure(What::Rows)]
             }
-            // Only a direct reference can be probed through an index; other ways take the rows.
-            (Fold::Latest, Some(c)) if hops.len() == 1 => vec![measure(What::Latest(c))],
-            (Fold::First, Some(c)) if hops.len() == 1 => vec![measure(What::First(c))],
+            // Only a direct reference can be probed through an index, and a probe counts nothing; other ways take the rows.
+            (Fold::Latest, Some(c)) if hops.len() == 1 && a.needs.is_none() => vec![measure(What::Latest(c))],
+            (Fold::First, Some(c)) if hops.len() == 1 && a.needs.is_none() => vec![measure(What::First(c))],
             (Fold::Share, None) => {
                 // The numerator is a part of the denominator: both filters must hold.
                 let both = match (&a.filter, &a.out_of) {

@@ -69,6 +69,8 @@ pub struct Sql<'a> {
     pub source: &'a dyn Fn(ContractId) -> Source,
     /// Sums through the exact aggregate instead of the built-in one, which is inexact for numbers with fractions.
     pub exact: bool,
+    /// Rows without a usable date are among those that are scanned, and must not pass for the newest.
+    pub undated: bool,
     /// Whether an index of a contract's table leads from a column to another, so that a stretch of time of one key is
     /// found without reading the others.
     pub indexed: &'a dyn Fn(ContractId, u32, u32) -> bool,
@@ -266,11 +268,10 @@ impl Sql<'_> {
                 let target = self.pack.contract(next);
                 let key = target.key.first().map_or("id", |k| &target.columns[*k as usize].stored);
                 let via = &self.pack.contract(at).columns[*through as usize].stored;
-                w.join_sql.push_str(&format!(
-                    " LEFT JOIN {table} AS {name} ON {name}.{} = {alias}.{}",
-                    quote(key),
-                    quote(via)
-                ));
+                let join = format!(" LEFT JOIN {table} AS {name} ON {name}.{} = {alias}.{}", quote(key), quote(via));
+                // What is not in force leads nowhere.
+                let visible = self.visible(target, &format!("{name}."), w);
+                w.join_sql.push_str(&std::iter::once(join).chain(visible).collect::<Vec<_>>().join(" AND "));
                 w.joins.push((path.to_vec(), name.clone()));
                 name
             });
@@ -558,6 +559,9 @@ impl Sql<'_> {
             });
         }
         let mut tests = self.visible(contract, "r.", &mut w);
+        if let Some(dated) = contract.dated.filter(|_| self.undated).map(|c| &contract.columns[c as usize]) {
+            tests.push(format!("NOT {}", no_time(&format!("r.{}", quote(&dated.stored)), &dated.ty)));
+        }
         if let Some((column, range)) = &hull {
             let column = &contract.columns[*column as usize];
             let tests_of_time = self.within(&format!("r.{}", quote(&column.stored)), &column.ty, range, &mut w);

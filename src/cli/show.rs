@@ -226,7 +226,7 @@ fn sql(pack: &Pack, plan: &Plan, out: &mut Out) -> Result<(), Fault> {
     for ((relation, moment), columns) in &plan.tables {
         let Relation::Contract(id) = relation else { continue };
         let at = instants.get(&moment.0).copied().unwrap_or(Instant::now(now()));
-        let sql = Sql { pack, param: &param, at, source: &source, exact: false, indexed: &unindexed };
+        let sql = Sql { pack, param: &param, at, source: &source, exact: false, undated: false, indexed: &unindexed };
         let columns: Vec<u32> = columns.iter().copied().collect();
         let query = sql.rows(*id, &columns);
         print_query(
@@ -238,7 +238,7 @@ fn sql(pack: &Pack, plan: &Plan, out: &mut Out) -> Result<(), Fault> {
     for (relation, moment) in plan.tables.keys() {
         let Relation::Pairs(id) = relation else { continue };
         let at = instants.get(&moment.0).copied().unwrap_or(Instant::now(now()));
-        let sql = Sql { pack, param: &param, at, source: &source, exact: false, indexed: &unindexed };
+        let sql = Sql { pack, param: &param, at, source: &source, exact: false, undated: false, indexed: &unindexed };
         for sharing in &pack.pair(*id).sharing {
             let query = sql.sharing(sharing.contract, sharing.owner, sharing.thing);
             print_query(out, &format!("pairs of {} by {}", pack.relation_name(*relation), sharing.kind), &query)?;
@@ -246,7 +246,7 @@ fn sql(pack: &Pack, plan: &Plan, out: &mut Out) -> Result<(), Fault> {
     }
     for scan in &plan.groups {
         let at = instants.get(&scan.moment.0).copied().unwrap_or(Instant::now(now()));
-        let sql = Sql { pack, param: &param, at, source: &source, exact: false, indexed: &unindexed };
+        let sql = Sql { pack, param: &param, at, source: &source, exact: false, undated: false, indexed: &unindexed };
         let grain = scan.grain.map_or("the portfolio".to_owned(), |g| pack.row_word(g).to_owned());
         for (query, _) in sql.groups(scan) {
             let title =

@@ -180,6 +180,7 @@ pub fn check(file: &File, settings: &Settings) -> (Option<Pack>, Vec<Diagnostic>
     let tests: Vec<_> = file.tests.iter().map(|w| item::test::check(&mut cx, w)).collect();
     super::cascade::check(&mut cx);
     let pack = Pack::build(&mut cx, stages, rollbacks, reports, requires, tests);
+    cx.diagnostics.extend(pack.as_ref().and_then(super::circle::circle));
     (pack, cx.diagnostics)
 }
 

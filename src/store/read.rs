@@ -138,7 +138,8 @@ fn examine_one(
         return state;
     }
     let live = |_: ContractId| Source::Live;
-    let sql = Sql { pack, param, at: Instant::now(clock), source: &live, exact: false, indexed: &unindexed };
+    let sql =
+        Sql { pack, param, at: Instant::now(clock), source: &live, exact: false, undated: false, indexed: &unindexed };
     // References to tables that are not there cannot be followed; that is said where it is needed.
     for column in &contract.columns {
         if let Some(target) = column.refers.map(|t| pack.contract(t))
@@ -559,7 +560,15 @@ impl Reader<'_> {
         let mut read: Vec<u32> = columns.to_vec();
         read.extend(contract.dated.filter(|d| !columns.contains(d)));
         let sources = |_: ContractId| source;
-        let sql = Sql { pack, param: self.request.param, at, source: &sources, exact: false, indexed: &unindexed };
+        let sql = Sql {
+            pack,
+            param: self.request.param,
+            at,
+            source: &sources,
+            exact: false,
+            undated: false,
+            indexed: &unindexed,
+        };
         let query = sql.rows(id, &read);
         let state = &self.request.contracts[id.index()];
         // A value may be accepted as it is. Of two rows that claim to be the same nobody knows which to take.
@@ -643,7 +652,15 @@ impl Reader<'_> {
             sources.insert(contract, self.source(contract, moment, at)?);
         }
         let source = |id: ContractId| sources.get(&id).copied().unwrap_or(Source::Live);
-        let sql = Sql { pack, param: self.request.param, at, source: &source, exact: false, indexed: &unindexed };
+        let sql = Sql {
+            pack,
+            param: self.request.param,
+            at,
+            source: &source,
+            exact: false,
+            undated: false,
+            indexed: &unindexed,
+        };
         for sharing in &pairs.sharing {
             let query = sql.sharing(sharing.contract, sharing.owner, sharing.thing);
             collect(self, sharing.contract, &query, Some(&sharing.kind))?;
@@ -756,7 +773,8 @@ impl Reader<'_> {
         let contract = pack.contract(scan.contract);
         let source = |id: ContractId| sources.get(&id).copied().unwrap_or(Source::Live);
         let indexed = |id: ContractId, via: u32, then: u32| is_indexed(self.store, pack.contract(id), via, then);
-        let sql = Sql { pack, param: self.request.param, at, source: &source, exact, indexed: &indexed };
+        let undated = self.request.contracts[scan.contract.index()].count > 0;
+        let sql = Sql { pack, param: self.request.param, at, source: &source, exact, undated, indexed: &indexed };
         let keyed = scan.is_keyed();
         let blank: Vec<Raw> = scan.measures.iter().map(|m| blank(m.what)).collect();
         let mut groups = Groups::new(&blank);
