@@ -216,7 +216,16 @@ impl Rows<'_> {
                 "tag_row" => 8,
                 _ => 6,
             };
-            let count = if self.one_in(12) { 0 } else { self.chance.between(1, most) };
+            // Without dirt everybody who is referred to is there.
+            let all = self.dirt == 0 && matches!(table.noun, "team" | "owner");
+            let none = !all && self.one_in(12);
+            let count = if all {
+                most
+            } else if none {
+                0
+            } else {
+                self.chance.between(1, most)
+            };
             for n in 1..=count {
                 let row = self.row(table, n as usize);
                 steps.push(Step::Insert(table.name, row));

@@ -261,4 +261,94 @@ metric later per thing = seen + 1 day
         at: "2026-03-02T09:00:00Z",
         said: &[("metric due [a]", "known: 2026-03-11"), ("metric later [a]", "known: 2026-03-29T11:00:00Z")],
     },
+    Found {
+        what: "the latest of too few rows is not known",
+        zone: "UTC",
+        rules: r#"
+contract owners, each an owner
+  because "Rows."
+  one row per id
+  id  id
+contract things, each a thing
+  because "Rows."
+  one row per id
+  dated by day
+  id        id
+  owner_id  id of owners
+  day       date
+metric last per owner = latest id in things, needs at least 2 rows
+"#,
+        rows: "INSERT INTO owners VALUES ('o1'); INSERT INTO things VALUES ('a', 'o1', '2026-03-01')",
+        at: "2026-03-02T09:00:00Z",
+        said: &[("metric last [o1]", "unknown: too_few_rows")],
+    },
+    Found {
+        what: "a day that does not exist is not the newest",
+        zone: "UTC",
+        rules: r#"
+contract things, each a thing
+  because "Rows."
+  one row per id
+  dated by day
+  id   id
+  day  date
+  fresh within 2 days, stale after 5 days
+metric n = count of things where id is not id
+"#,
+        rows: "INSERT INTO things VALUES ('a', '2026-02-28'), ('b', '2026-02-30')",
+        at: "2026-03-01T09:00:00Z",
+        said: &[("metric n []", "known: 0")],
+    },
+    Found {
+        what: "who joined later is judged with the next period, whatever the pace is now",
+        zone: "UTC",
+        rules: r#"
+contract things, each a thing
+  because "Rows."
+  one row per id
+  dated by day
+  id   id
+  day  date
+metric all = count of things
+trigger seen "Seen", per thing
+  because "It is."
+  when all is at least 1
+  check daily while all is above 9, otherwise monthly
+  tell chairman
+"#,
+        rows: "INSERT INTO things VALUES ('a', '2026-02-20'), ('b', '2026-03-01')",
+        at: "2026-03-02T09:00:00Z",
+        said: &[("trigger seen [a]", "fires: condition_holds"), ("trigger seen [b]", "-")],
+    },
+    Found {
+        what: "rows lead to nobody through those who are no longer in force",
+        zone: "UTC",
+        rules: r#"
+contract teams, each a team
+  because "Rows."
+  one row per id
+  id  id
+contract owners, each an owner
+  because "Rows."
+  one row per id
+  in force from begins until ends
+  id       id
+  team_id  id of teams
+  begins   date, optional
+  ends     date, optional
+contract things, each a thing
+  because "Rows."
+  one row per id
+  dated by day
+  id        id
+  owner_id  id of owners
+  day       date
+  at least 1 row per team every 1 month
+metric n per team = count of things
+"#,
+        rows: "INSERT INTO teams VALUES ('t1'); INSERT INTO owners VALUES ('o1', 't1', NULL, '2026-02-01'); \
+               INSERT INTO things VALUES ('a', 'o1', '2026-02-20')",
+        at: "2026-03-02T09:00:00Z",
+        said: &[("metric n [t1]", "unknown: too_few_rows")],
+    },
 ];

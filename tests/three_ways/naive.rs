@@ -576,7 +576,13 @@ impl<'a> Naive<'a> {
         let contract = self.pack().contract(id);
         let stored = self.stored(id, t)?;
         let key = |row: &[Raw]| -> Key { contract.key.iter().map(|k| row[*k as usize].text()).collect() };
-        Ok(stored.iter().filter(|raw| rows.iter().any(|r| r.key == key(raw))).collect())
+        // What cannot be placed in time makes no pair.
+        let dated = |raw: &[Raw]| {
+            contract
+                .dated
+                .is_none_or(|d| matches!(Self::decode(&raw[d as usize], &contract.columns[d as usize]), Ok(Some(_))))
+        };
+        Ok(stored.iter().filter(|raw| dated(raw) && rows.iter().any(|r| r.key == key(raw))).collect())
     }
 
     /// The keys of a relation, in order, each once.

@@ -203,7 +203,7 @@ impl Maker<'_> {
             text.push_str(if unless { ", optional unless flag is yes" } else { ", optional" });
         }
         for limit in limits {
-            if self.one_in(3) {
+            if self.one_in(6) {
                 text.push_str(&format!(", {limit}"));
             }
         }
