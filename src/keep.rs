@@ -756,7 +756,6 @@ impl Partial<'_> {
         self.renewal.readings_mut().instants = instants;
         self.tables(&work)?;
         self.lead(&work);
-        self.pairs(&work)?;
         for (id, way) in ways {
             match way {
                 Way::Keys(keys) => self.group_keys(id, keys)?,
@@ -764,6 +763,7 @@ impl Partial<'_> {
                 Way::Whole => self.group_whole(id),
             }
         }
+        self.pairs(&work)?;
         let rows = work.rows.into_iter();
         Ok(rows
             .flat_map(|(id, rows)| rows.into_values().flat_map(move |w| w.after.into_iter().map(move |i| (id, i))))
@@ -935,12 +935,12 @@ impl Partial<'_> {
             if let Some(rows) = work.rows.get(&pairs.of) {
                 owners.extend(rows.values().filter_map(|w| w.key.first()).map(|key| (arg_text(key), key.clone())));
             }
-            if owners.is_empty() {
-                continue;
-            }
             // What makes the condition of the block hold may lie further away than in the row itself.
             let of = Relation::Contract(pairs.of);
             let far = pairs.filter.as_ref().is_some_and(|filter| !is_of_its_row(filter, of));
+            if owners.is_empty() && !far {
+                continue;
+            }
             let whole = far || pairs.at_most.is_some();
             let owners: Vec<Option<Arg>> = if whole { vec![None] } else { owners.into_values().map(Some).collect() };
             for owner in owners {
@@ -987,8 +987,8 @@ impl Partial<'_> {
                     keys.extend(written.key.first().map(|key| (arg_text(key), key.clone())));
                 }
                 Way::Keys(keys)
-            } else if own.is_none() {
-                continue;
+            } else if grain.is_some() {
+                Way::Whole
             } else if additive(scan) && (scan.moment == MomentId::NOW || !is_state(self.tick.pack, scan.contract)) {
                 Way::Rows
             } else {
@@ -1004,7 +1004,8 @@ impl Partial<'_> {
             return Err(TooMuch("a group has no key"));
         };
         for key in keys.into_values() {
-            let number = self.renewal.number(grain, std::slice::from_ref(&key));
+            // Rows that refer to nobody there are nobody's.
+            let Some(number) = self.renewal.known(grain, &key) else { continue };
             if self.renewal.group(id, &key, number)? {
                 self.touched_group(id, number);
             }

@@ -307,6 +307,9 @@ impl Planner<'_> {
         if let Some((e, pace)) = &trigger.check.other {
             self.expr(e, &scopes, MomentId::NOW);
             let moment = self.moment(pace_moment(pace));
+            if let Some(grain) = trigger.grain {
+                self.table(grain, moment);
+            }
             self.expr(&trigger.when.expr, &scopes, moment);
         }
         let due = pace_moment(&trigger.check.pace);
@@ -347,6 +350,7 @@ impl Planner<'_> {
             Relation::Contract(id) => {
                 columns.extend(self.pack.contract(id).key.iter().copied());
                 columns.extend(self.pack.contract(id).dated);
+                columns.extend(self.pack.contract(id).valid.into_iter().flat_map(|(from, until)| [from, until]));
                 if moment == MomentId::NOW {
                     columns.extend(crate::engine::judge::label_column(self.pack, id));
                 }
@@ -354,12 +358,13 @@ impl Planner<'_> {
             Relation::Pairs(_) => columns.extend(0..4),
         }
         self.plan.tables.insert((relation, moment), columns);
-        if let Relation::Pairs(id) = relation
-            && let Some(filter) = &self.pack.pair(id).filter
-        {
+        if let Relation::Pairs(id) = relation {
+            // Both of a pair must be rows that are there.
             let of = Relation::Contract(self.pack.pair(id).of);
             self.table(of, moment);
-            self.expr(filter, &[Some(of)], moment);
+            if let Some(filter) = &self.pack.pair(id).filter {
+                self.expr(filter, &[Some(of)], moment);
+            }
         }
     }
 
@@ -630,9 +635,9 @@ impl Planner<'_> {
             (Fold::Max, Some(c)) if quantity(c) => {
                 vec![measure(What::Max(c)), known(c), measure(What::Rows)]
             }
-            // Only a direct reference can be probed through an index; other ways take the rows.
-            (Fold::Latest, Some(c)) if hops.len() == 1 => vec![measure(What::Latest(c))],
-            (Fold::First, Some(c)) if hops.len() == 1 => vec![measure(What::First(c))],
+            // Only a direct reference can be probed through an index, and a probe counts nothing; other ways take the rows.
+            (Fold::Latest, Some(c)) if hops.len() == 1 && a.needs.is_none() => vec![measure(What::Latest(c))],
+            (Fold::First, Some(c)) if hops.len() == 1 && a.needs.is_none() => vec![measure(What::First(c))],
             (Fold::Share, None) => {
                 // The numerator is a part of the denominator: both filters must hold.
                 let both = match (&a.filter, &a.out_of) {

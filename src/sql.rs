@@ -117,6 +117,8 @@ pub struct Sql<'a> {
     pub source: &'a dyn Fn(ContractId) -> Source,
     /// Sums through the exact aggregate instead of the built-in one, which is inexact for numbers with fractions.
     pub exact: bool,
+    /// Rows without a usable date are among those that are scanned, and must not pass for the newest.
+    pub undated: bool,
     /// Whether an index of a contract's table leads from a column to another, so that a stretch of time of one key is
     /// found without reading the others.
     pub indexed: &'a dyn Fn(ContractId, u32, u32) -> bool,
@@ -247,6 +249,16 @@ impl Place<'_> {
         if self.class == Class::Any { place } else { format!("{place}::timestamptz") }
     }
 
+    /// A test that what it holds is no day or no moment.
+    fn no_time(&self) -> String {
+        let name = &self.name;
+        match (self.class, &self.column.ty) {
+            (Class::Any, Type::Date) => format!("({name} IS NOT NULL AND date({name}) IS NOT {name})"),
+            (Class::Any, _) => format!("({name} IS NOT NULL AND NOT is_moment({name}))"),
+            _ => format!("({name} IS NOT NULL AND {})", self.unusable()),
+        }
+    }
+
     /// A test that it holds no date or moment that can be placed in time.
     fn unusable(&self) -> String {
         let name = &self.name;
@@ -291,6 +303,10 @@ fn stored_word(word: &str, column: &Column) -> String {
         _ => word.to_owned(),
     }
 }
+
+/// All that is blank.
+const BLANKS: &str = "char(9, 10, 11, 12, 13, 32, 133, 160, 5760, 8192, 8193, 8194, 8195, 8196, 8197, 8198, 8199, 8200, 8201, \
+                      8202, 8232, 8233, 8239, 8287, 12288)";
 
 impl Sql<'_> {
     fn calendar(&self) -> &Calendar {
@@ -404,7 +420,8 @@ impl Sql<'_> {
     fn visible(&self, contract: &Contract, alias: &str, w: &mut Writer) -> Vec<String> {
         let mut parts = Vec::new();
         if let Some(dated) = contract.dated {
-            parts.extend(self.within(&self.place(contract, alias, dated), &window::seen(self.at), w));
+            let seen = self.within(&self.place(contract, alias, dated), &window::seen(self.at), w);
+            parts.push(seen.join(" AND "));
         }
         if let Some((from, until)) = contract.valid {
             // Without a beginning it is in force from ever, as without an end it is for ever.
@@ -417,11 +434,27 @@ impl Sql<'_> {
                     let (_, last) = self.calendar().days(&window::seen(self.at));
                     format!("{} > {}", place.day(), place.day_arg(last.to_string(), w))
                 }
-                _ => format!("{} > {}", place.moment(), place.moment_arg(self.at.at, w)),
+                _ => {
+                    // At the end of a period it was in force just before.
+                    let sign = if self.at.period_end { ">=" } else { ">" };
+                    format!("{} {sign} {}", place.moment(), place.moment_arg(self.at.at, w))
+                }
             };
             parts.push(format!("({} IS NULL OR {after})", place.name));
         }
         parts
+    }
+
+    /// The same with the rows of which it cannot be told: those without a usable date are not left out in silence, they
+    /// come along and are bad. Where a stretch has no beginning or no end, that is no fault.
+    fn placeable(&self, contract: &Contract, alias: &str, w: &mut Writer) -> Vec<String> {
+        let parts = self.visible(contract, alias, w);
+        let unusable = |c: u32| self.place(contract, alias, c).no_time();
+        let undated =
+            contract.dated.map(|c| format!("{} IS NULL OR {}", self.place(contract, alias, c).name, unusable(c)));
+        let valid = contract.valid.into_iter().flat_map(|(from, until)| [from, until]);
+        let tests = undated.into_iter().chain(valid.map(unusable));
+        parts.into_iter().zip(tests).map(|(part, test)| format!("({part} OR {test})")).collect()
     }
 
     /// Rows with some of their columns.
@@ -431,17 +464,9 @@ impl Sql<'_> {
         let list: Vec<String> = columns.iter().map(|c| quote(&contract.columns[*c as usize].stored)).collect();
         let from = self.from(id, &mut w);
         let mut sql = format!("SELECT {} FROM {from} AS r", list.join(", "));
-        let visible = self.visible(contract, "r.", &mut w);
+        let visible = self.placeable(contract, "r.", &mut w);
         if !visible.is_empty() {
-            // Rows without a usable date are not left out in silence: they come along and are bad.
-            let dates = [contract.dated, contract.valid.map(|v| v.0)].into_iter().flatten();
-            let unusable: Vec<String> = dates
-                .map(|c| {
-                    let place = self.place(contract, "r.", c);
-                    format!("{} IS NULL OR {}", place.name, place.unusable())
-                })
-                .collect();
-            sql.push_str(&format!(" WHERE (({}) OR {})", visible.join(" AND "), unusable.join(" OR ")));
+            sql.push_str(&format!(" WHERE {}", visible.join(" AND ")));
         }
         let own = self.only_row(contract, "r.", &mut w);
         if !own.is_empty() {
@@ -506,7 +531,10 @@ impl Sql<'_> {
                 let via = self.place(self.pack.contract(at), &format!("{alias}."), *through);
                 let key = self.key_place(target, &format!("{name}."));
                 let same = key.map_or_else(|| format!("{name}.\"id\" = {}", via.name), |key| self.same(&key, &via));
-                w.join_sql.push_str(&format!(" LEFT JOIN {table} AS {name} ON {same}"));
+                // What is not in force leads nowhere.
+                let visible = self.visible(target, &format!("{name}."), w);
+                let join = format!(" LEFT JOIN {table} AS {name} ON {same}");
+                w.join_sql.push_str(&std::iter::once(join).chain(visible).collect::<Vec<_>>().join(" AND "));
                 w.joins.push((path.to_vec(), name.clone()));
                 name
             });
@@ -836,6 +864,9 @@ impl Sql<'_> {
             });
         }
         let mut tests = self.visible(contract, "r.", &mut w);
+        if let Some(dated) = contract.dated.filter(|_| self.undated) {
+            tests.push(format!("NOT {}", self.place(contract, "r.", dated).no_time()));
+        }
         if let Some((column, range)) = &hull {
             let tests_of_time = self.within(&self.place(contract, "r.", *column), range, &mut w);
             tests.extend(tests_of_time.into_iter().filter(|t| !tests.contains(t)).collect::<Vec<_>>());
@@ -936,7 +967,7 @@ impl Sql<'_> {
             if latest { "MAX" } else { "MIN" },
             inner.join(" AND "),
             tests.join(" AND "),
-        );
+        ) + &self.tied(contract, scan, latest);
         Query { sql, args: w.args }
     }
 
@@ -1001,6 +1032,20 @@ impl Sql<'_> {
             }
         };
         Query { sql, args: w.args }
+    }
+
+    /// The order in which rows of one key and date come, of which the last is taken: the latest is the one whose own key
+    /// comes last, the first the one whose comes first. Nothing where no two rows can have one date.
+    fn tied(&self, contract: &Contract, scan: &GroupScan, latest: bool) -> String {
+        let of_day = contract.dated.is_some_and(|d| contract.columns[d as usize].ty == Type::Date);
+        let alone = |k: &u32| Some(*k) == contract.dated || scan.hops.first() == Some(&Hop::Column(*k));
+        if of_day && contract.key.iter().all(alone) {
+            return String::new();
+        }
+        let way = if latest { "ASC" } else { "DESC" };
+        let key = contract.key.iter().map(|k| quote(&contract.columns[*k as usize].stored));
+        let key: Vec<String> = key.map(|name| format!("CAST(r.{name} AS TEXT) {way}")).collect();
+        format!(" ORDER BY {}", key.join(", "))
     }
 
     /// Pairs of one `sharing` line, each with how much is shared and what.
@@ -1086,7 +1131,7 @@ impl Sql<'_> {
             }
             let place = self.place(contract, "r.", index);
             tests.extend(match place.class {
-                Class::Any => self.wrong_value(column, &name, clock, &mut w),
+                Class::Any => self.wrong_value(&place, clock, &mut w),
                 _ => self.wrong_on_postgres(&place, clock, &mut w),
             });
             if let Some(target) = column.refers {
@@ -1120,12 +1165,31 @@ impl Sql<'_> {
         (Query { sql, args: w.args }, marks)
     }
 
-    fn wrong_value(&self, column: &Column, name: &str, clock: Timestamp, w: &mut Writer) -> Vec<String> {
+    /// Values of time and text beyond their bounds.
+    fn beyond(&self, place: &Place<'_>, w: &mut Writer) -> Vec<String> {
+        let column = place.column;
         let mut tests = Vec::new();
+        if matches!(column.ty, Type::Date | Type::Moment | Type::Text) {
+            for (bound, beyond) in [(&column.low, Compare::Below), (&column.high, Compare::Above)] {
+                if let Some(bound) = bound.as_ref().and_then(|b| window::constant(b, self.param)) {
+                    tests.push(self.compare(place, beyond, &bound, w));
+                }
+            }
+        }
+        tests
+    }
+
+    fn wrong_value(&self, place: &Place<'_>, clock: Timestamp, w: &mut Writer) -> Vec<String> {
+        let mut tests = self.beyond(place, w);
+        let (name, column) = (&place.name, place.column);
         match &column.ty {
             ty if ty.is_quantity() => {
                 let kinds = if *ty == Type::Count { "('integer', 'null')" } else { "('integer', 'real', 'null')" };
                 tests.push(format!("typeof({name}) NOT IN {kinds}"));
+                // What no exact number can be is looked at: it may be too large, too small or infinite.
+                tests.push(format!(
+                    "typeof({name}) = 'real' AND {name} <> 0 AND abs({name}) NOT BETWEEN 1e-18 AND 1e30"
+                ));
                 if *ty == Type::Count {
                     tests.push(format!("{name} < 0"));
                 }
@@ -1141,25 +1205,23 @@ impl Sql<'_> {
             }
             Type::Truth => tests.push(format!("{name} NOT IN (0, 1)")),
             Type::Date => {
-                tests.push(format!("({name} IS NOT NULL AND date({name}) IS NOT {name})"));
+                tests.push(place.no_time());
                 if column.not_future {
                     let today = self.calendar().date(clock);
                     tests.push(format!("{name} > {}", w.arg(Arg::Text(today.to_string()))));
                 }
             }
             Type::Moment => {
-                let at = format!("strftime('%Y-%m-%dT%H:%M:%fZ', {name})");
-                tests.push(format!(
-                    "({name} IS NOT NULL AND ({at} IS NULL OR {name} NOT GLOB '[0-9][0-9][0-9][0-9]-[0-1][0-9]-[0-3][0-9]*'))"
-                ));
+                tests.push(place.no_time());
                 if column.not_future {
-                    tests.push(format!("{at} > {}", w.arg(Arg::Text(moment_text(clock)))));
+                    tests.push(format!("{} > {}", place.moment(), place.moment_arg(clock, w)));
                 }
             }
             _ => {
                 tests.push(format!("typeof({name}) = 'blob'"));
                 if column.not_empty {
-                    tests.push(format!("trim({name}) = ''"));
+                    // Whatever is blank, not only the space.
+                    tests.push(format!("trim({name}, {BLANKS}) = ''"));
                 }
             }
         }
@@ -1169,7 +1231,7 @@ impl Sql<'_> {
     /// The same where columns have types: only what a type lets through is left to be looked for.
     fn wrong_on_postgres(&self, place: &Place<'_>, clock: Timestamp, w: &mut Writer) -> Vec<String> {
         let (name, column) = (&place.name, place.column);
-        let mut tests = Vec::new();
+        let mut tests = self.beyond(place, w);
         match &column.ty {
             ty if ty.is_quantity() => {
                 if matches!(place.class, Class::Decimal | Class::Binary) {

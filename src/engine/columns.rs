@@ -13,7 +13,7 @@ use super::depend::Dependencies;
 use super::judge::{Judge, Outcome, Outcomes, Reading, Row};
 use super::reading::{Cell, Tri, Whole};
 use super::window::Ahead;
-use crate::lang::check::arithmetic;
+use crate::lang::check::arithmetic_in;
 use crate::lang::expr::{
     Arith, Binding, Checked, Compare, ContractId, Expr, ExprKind, Joint, MetricId, Relation, ThresholdId, Tie,
 };
@@ -22,6 +22,7 @@ use crate::lang::item::threshold::Cadence;
 use crate::lang::item::trigger::{Hold, Trigger};
 use crate::lang::pack::RuleRef;
 use crate::plan::{Moment, MomentId, pace_moment};
+use crate::time::Calendar;
 use crate::value::{Number, Type, Value};
 
 /// A value of one key, small.
@@ -351,7 +352,8 @@ impl Judge<'_> {
             },
             ExprKind::Arith(op, a, b) => {
                 let (x, y) = (self.lane(a, frame, moment), self.lane(b, frame, moment));
-                let of = |i: usize| combine(*op, x.at(i), &a.ty, y.at(i), &b.ty);
+                let calendar = &self.pack.settings.calendar;
+                let of = |i: usize| combine(calendar, *op, x.at(i), &a.ty, y.at(i), &b.ty);
                 match (&x, &y) {
                     (Lane::One(_), Lane::One(_)) => Lane::One(of(0)),
                     _ => Lane::Many(Rc::new((0..frame.keys.len()).map(of).collect())),
@@ -536,6 +538,7 @@ impl Judge<'_> {
             && !self.is_traced()
             && matches!(a.rows.tie, Tie::Anywhere | Tie::LeadHere(_))
             && shape.dated.is_none()
+            && shape.valid.is_none()
             && a.window.is_none()
             && a.out_of.is_none()
             && self.is_plain(a, contract)
@@ -678,7 +681,7 @@ fn compared(compare: Compare, a: &Spot, b: &Spot) -> Says {
     }
 }
 
-fn combine(op: Arith, a: &Spot, a_ty: &Type, b: &Spot, b_ty: &Type) -> Spot {
+fn combine(calendar: &Calendar, op: Arith, a: &Spot, a_ty: &Type, b: &Spot, b_ty: &Type) -> Spot {
     let percent = *a_ty == Type::Percent || *b_ty == Type::Percent;
     let quick = match (op, a, b) {
         (_, Spot::Unknown, _) | (_, _, Spot::Unknown) => return Spot::Unknown,
@@ -692,7 +695,7 @@ fn combine(op: Arith, a: &Spot, a_ty: &Type, b: &Spot, b_ty: &Type) -> Spot {
         return Spot::Ratio(n, d);
     }
     match (a.value(), b.value()) {
-        (Some(a), Some(b)) => arithmetic(op, &a, a_ty, &b, b_ty).map_or(Spot::Unknown, |v| Spot::of(&v)),
+        (Some(a), Some(b)) => arithmetic_in(calendar, op, &a, a_ty, &b, b_ty).map_or(Spot::Unknown, |v| Spot::of(&v)),
         _ => Spot::Unknown,
     }
 }
@@ -712,9 +715,12 @@ mod tests {
     fn fractions_compare_and_multiply_exactly() {
         let big = i64::MAX;
         assert_eq!(order(&Spot::Ratio(big, 3), &Spot::Ratio(big - 1, 3)), Some(std::cmp::Ordering::Greater));
-        let product = combine(Arith::Mul, &Spot::Ratio(big, 1), &Type::Number, &Spot::Ratio(2, 1), &Type::Number);
+        let calendar = Calendar::default();
+        let product =
+            combine(&calendar, Arith::Mul, &Spot::Ratio(big, 1), &Type::Number, &Spot::Ratio(2, 1), &Type::Number);
         assert!(matches!(product, Spot::Value(_)), "{product:?}");
-        let half = combine(Arith::Mul, &Spot::Ratio(50, 1), &Type::Percent, &Spot::Ratio(9, 1), &Type::Number);
+        let half =
+            combine(&calendar, Arith::Mul, &Spot::Ratio(50, 1), &Type::Percent, &Spot::Ratio(9, 1), &Type::Number);
         assert!(matches!(half, Spot::Ratio(9, 2)), "{half:?}");
     }
 }

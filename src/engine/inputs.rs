@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use super::decide::Tri as Known;
 use super::judge::{Judge, Outcome, Reading, Row};
 use super::reading::{Readings, Tri};
-use crate::lang::check::arithmetic;
+use crate::lang::check::arithmetic_in;
 use crate::lang::expr::{Anchor, Binding, Checked, Compare, Expr, ExprKind, Joint, ParamId};
 use crate::lang::item::threshold::Threshold;
 use crate::lang::item::trigger::{Condition, Hold};
@@ -398,7 +398,7 @@ impl Weigh<'_> {
             }
             ExprKind::Arith(op, a, b) => {
                 let (x, y) = (self.value(a, at)?, self.value(b, at)?);
-                arithmetic(*op, &x, &a.ty, &y, &b.ty).ok()
+                arithmetic_in(&self.pack.settings.calendar, *op, &x, &a.ty, &y, &b.ty).ok()
             }
             _ => None,
         }

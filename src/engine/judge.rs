@@ -11,7 +11,7 @@ use super::columns::Carried;
 use super::reading::{Cell, Groups, Key, Raw, Readings, Reason, Table, Tri, Why};
 use super::trace::{Point, Trace, Truth};
 use super::window::{self, Limit};
-use crate::lang::check::{NoValue, arithmetic};
+use crate::lang::check::{NoValue, arithmetic_in};
 use crate::lang::expr::{
     Anchor, Binding, Checked, Compare, ContractId, Distance, Exists, Expr, ExprKind, Hop, Joint, MetricId, ParamId,
     Presence, Relation, ThresholdId, Tie, Window, WindowKind,
@@ -341,10 +341,32 @@ impl<'a> Judge<'a> {
         }
     }
 
-    /// Follows references from a row. `Ok(None)` where an optional one is missing.
+    /// Follows references from a row to one that is there. `Ok(None)` where an optional one is missing.
     pub fn follow(&self, from: Row, hops: &[Hop], moment: MomentId) -> Result<Option<Row>, Arc<Why>> {
+        let Some(at) = self.lead(from, hops, moment, true)? else { return Ok(None) };
+        // A key that occurs at another moment names no row of this one.
+        match self.readings.tables.get(&(at.relation, moment)) {
+            Some(Ok(table)) if !hops.is_empty() && !table.row_of.has(at.key) => {
+                Err(self.not_there(from, at.relation, &self.key(at.relation, at.key)))
+            }
+            _ => Ok(Some(at)),
+        }
+    }
+
+    fn not_there(&self, from: Row, to: Relation, key: &[Arc<str>]) -> Arc<Why> {
+        let text = format!(
+            "{} refers to {} {} that is not there",
+            key_words(&self.key(from.relation, from.key)),
+            crate::value::with_article(self.pack.row_word(to)),
+            key_words(key)
+        );
+        Why::new(Reason::Orphan, text)
+    }
+
+    /// The same where the key may be enough, whether or not its row is there at the moment.
+    fn lead(&self, from: Row, hops: &[Hop], moment: MomentId, row: bool) -> Result<Option<Row>, Arc<Why>> {
         let mut at = from;
-        for hop in hops {
+        for (i, hop) in hops.iter().enumerate() {
             let Some(next) = self.pack.hop_target(at.relation, *hop) else {
                 return Err(Why::new(Reason::Orphan, "a reference leads nowhere"));
             };
@@ -375,13 +397,11 @@ impl<'a> Judge<'a> {
             };
             let Some(parts) = parts else { return Ok(None) };
             let Some(number) = self.readings.keys.get(&next).and_then(|k| k.find(&parts)) else {
-                let text = format!(
-                    "{} refers to {} {} that is not there",
-                    key_words(&self.key(at.relation, at.key)),
-                    crate::value::with_article(self.pack.row_word(next)),
-                    key_words(&parts)
-                );
-                return Err(Why::new(Reason::Orphan, text));
+                // Where it is not known who was there, it is not known that this one was not.
+                return Err(match self.readings.tables.get(&(next, moment)) {
+                    Some(Err(why)) if row || i + 1 < hops.len() => why.clone(),
+                    _ => self.not_there(at, next, &parts),
+                });
             };
             at = Row { relation: next, key: number };
         }
@@ -663,16 +683,19 @@ impl<'a> Judge<'a> {
                 let value = match (x.value, y.value) {
                     (Err(why), _) | (_, Err(why)) => Err(why),
                     (Ok(None), _) | (_, Ok(None)) => Ok(None),
-                    (Ok(Some(x)), Ok(Some(y))) => match arithmetic(*op, &x, &a.ty, &y, &b.ty) {
-                        Ok(value) => Ok(Some(value)),
-                        Err(NoValue::DividedByZero) => {
-                            let text = format!("{} is zero, and nothing is divided by zero", print::expr(self.pack, b));
-                            Err(Why::new(Reason::DividedByZero, text))
+                    (Ok(Some(x)), Ok(Some(y))) => {
+                        match arithmetic_in(&self.pack.settings.calendar, *op, &x, &a.ty, &y, &b.ty) {
+                            Ok(value) => Ok(Some(value)),
+                            Err(NoValue::DividedByZero) => {
+                                let text =
+                                    format!("{} is zero, and nothing is divided by zero", print::expr(self.pack, b));
+                                Err(Why::new(Reason::DividedByZero, text))
+                            }
+                            Err(NoValue::TooLarge) => {
+                                Err(Why::new(Reason::TooLarge, "the result is too large to be computed exactly"))
+                            }
                         }
-                        Err(NoValue::TooLarge) => {
-                            Err(Why::new(Reason::TooLarge, "the result is too large to be computed exactly"))
-                        }
-                    },
+                    }
                 };
                 Reading { value, since, left_out }
             }
@@ -881,7 +904,7 @@ impl<'a> Judge<'a> {
         let mut groups: HashMap<u32, Vec<u32>> = HashMap::new();
         let mut astray = None;
         for (row, key) in table.keys.iter().enumerate() {
-            match self.follow(Row { relation: of, key: *key }, hops, moment) {
+            match self.lead(Row { relation: of, key: *key }, hops, moment, false) {
                 Ok(Some(to)) => groups.entry(to.key).or_default().push(row as u32),
                 Ok(None) => {}
                 // A row that refers to nothing there is nobody's; one whose reference cannot be read may be anybody's.
@@ -922,12 +945,12 @@ impl<'a> Judge<'a> {
         if let Some(why) = table.bad.get(&row.key) {
             return Tri::Unknown(why.clone());
         }
-        let Some(dated) = self.pack.contract(id).dated else { return Tri::Yes };
-        let cells = table.columns.get(&dated);
-        match cells.and_then(|c| table.row_of.get(row.key).and_then(|r| c.get(r as usize))) {
-            Some(Cell::Bad(why)) => Tri::Unknown(why.clone()),
-            _ => Tri::Yes,
-        }
+        let contract = self.pack.contract(id);
+        let times =
+            contract.dated.into_iter().chain(contract.valid.into_iter().flat_map(|(from, until)| [from, until]));
+        let cells = times.filter_map(|c| table.columns.get(&c)?.get(table.row_of.get(row.key)? as usize));
+        let bad = cells.filter_map(|cell| if let Cell::Bad(why) = cell { Some(why.clone()) } else { None }).next();
+        bad.map_or(Tri::Yes, Tri::Unknown)
     }
 
     /// An aggregate taken from the rows, and the rows that have a value, with it. `only` limits it to some of them.
@@ -1140,6 +1163,7 @@ impl<'a> Judge<'a> {
         denominator: u64,
         moment: MomentId,
     ) -> Result<Option<Value>, Arc<Why>> {
+        let of = a.rows.of;
         let whole = |n: u64| Value::Number(Number::whole(i128::from(n)));
         let too_large = || Why::new(Reason::TooLarge, "the sum is too large to be computed exactly");
         let sum =
@@ -1182,14 +1206,13 @@ impl<'a> Judge<'a> {
                 all.get(rank.max(1) - 1).map(|v| (*v).clone())
             }
             Fold::Latest | Fold::First => {
-                let dated: Vec<(Option<Timestamp>, &Value)> =
-                    values.iter().map(|(n, v)| (self.row_date(a.rows.of, *n, moment), v)).collect();
-                let best = if a.fold == Fold::Latest {
-                    dated.iter().max_by_key(|d| d.0)
-                } else {
-                    dated.iter().min_by_key(|d| d.0)
+                // Of several rows of one date the one whose key comes last is the latest, and the first the first.
+                let dated = values.iter().map(|(n, v)| (self.row_date(a.rows.of, *n, moment), *n, v));
+                let order = |a: &(Option<Timestamp>, u32, &Value), b: &(Option<Timestamp>, u32, &Value)| {
+                    a.0.cmp(&b.0).then_with(|| self.key(of, a.1).cmp(&self.key(of, b.1)))
                 };
-                best.map(|(_, v)| (*v).clone())
+                let best = if a.fold == Fold::Latest { dated.max_by(order) } else { dated.min_by(order) };
+                best.map(|(_, _, v)| v.clone())
             }
         })
     }
@@ -1408,7 +1431,7 @@ impl<'a> Judge<'a> {
 
     /// The key that a row leads to.
     fn leads_to(&self, relation: Relation, key: u32, hops: &[Hop], moment: MomentId) -> Option<u32> {
-        self.follow(Row { relation, key }, hops, moment).ok().flatten().map(|row| row.key)
+        self.lead(Row { relation, key }, hops, moment, false).ok().flatten().map(|row| row.key)
     }
 
     /// Why an aggregate over no rows is not zero.

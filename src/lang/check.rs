@@ -180,6 +180,7 @@ pub fn check(file: &File, settings: &Settings) -> (Option<Pack>, Vec<Diagnostic>
     let tests: Vec<_> = file.tests.iter().map(|w| item::test::check(&mut cx, w)).collect();
     super::cascade::check(&mut cx);
     let pack = Pack::build(&mut cx, stages, rollbacks, reports, requires, tests);
+    cx.diagnostics.extend(pack.as_ref().and_then(super::circle::circle));
     (pack, cx.diagnostics)
 }
 
@@ -332,8 +333,20 @@ pub enum NoValue {
     TooLarge,
 }
 
-/// Arithmetic between two known values of checked units.
+/// Arithmetic between two known values of checked units, by a clock and holidays that nobody has named.
 pub fn arithmetic(op: Arith, a: &Value, a_ty: &Type, b: &Value, b_ty: &Type) -> Result<Value, NoValue> {
+    arithmetic_in(&crate::time::Calendar::default(), op, a, a_ty, b, b_ty)
+}
+
+/// Arithmetic between two known values of checked units. Days and months are those of the calendar.
+pub fn arithmetic_in(
+    calendar: &crate::time::Calendar,
+    op: Arith,
+    a: &Value,
+    a_ty: &Type,
+    b: &Value,
+    b_ty: &Type,
+) -> Result<Value, NoValue> {
     let whole = |n: i128| Number::whole(n);
     match (op, a, b) {
         (Arith::Sub, Value::Moment(a), Value::Moment(b)) => {
@@ -345,15 +358,12 @@ pub fn arithmetic(op: Arith, a: &Value, a_ty: &Type, b: &Value, b_ty: &Type) -> 
             Ok(Value::Span(crate::value::Span { days, ..Default::default() }))
         }
         (Arith::Add | Arith::Sub, Value::Moment(at), Value::Number(n)) => {
-            let calendar = crate::time::Calendar::default();
             Ok(Value::Moment(calendar.shift_seconds(*at, n.floor(), op == Arith::Add)))
         }
         (Arith::Add | Arith::Sub, Value::Date(date), Value::Span(span)) => {
-            let calendar = crate::time::Calendar::default();
             Ok(Value::Date(calendar.shift_date(*date, *span, op == Arith::Add)))
         }
         (Arith::Add | Arith::Sub, Value::Moment(at), Value::Span(span)) => {
-            let calendar = crate::time::Calendar::default();
             Ok(Value::Moment(calendar.shift(*at, *span, op == Arith::Add)))
         }
         (Arith::Add | Arith::Sub, Value::Span(a), Value::Span(b)) => {

@@ -2,6 +2,7 @@
 
 pub mod cascade;
 pub mod check;
+mod circle;
 pub mod expr;
 pub mod format;
 pub mod item;

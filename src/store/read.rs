@@ -88,6 +88,9 @@ impl Aggregate<Option<Number>, Option<String>> for ExactSum {
 /// The connection's own functions.
 pub(super) fn register(conn: &rusqlite::Connection) -> rusqlite::Result<()> {
     let flags = FunctionFlags::SQLITE_UTF8 | FunctionFlags::SQLITE_DETERMINISTIC;
+    conn.create_scalar_function("is_moment", 1, flags, |context| {
+        Ok(matches!(context.get_raw(0), ValueRef::Text(text) if std::str::from_utf8(text).is_ok_and(|t| parse_moment(t).is_some())))
+    })?;
     conn.create_aggregate_function("exact_sum", 1, flags, ExactSum)
 }
 
@@ -187,6 +190,7 @@ impl Examination<'_> {
             at: Instant::now(clock),
             source: &live,
             exact: false,
+            undated: false,
             indexed: &unindexed,
             only: only.map(|(key, _)| key),
             row: None,
@@ -300,13 +304,20 @@ fn beyond(
         e.as_ref().and_then(|b| window::constant(b, param))
     };
     let shown = value.show(&column.ty);
+    // A day and a moment compare by where the day begins.
+    let calendar = &pack.settings.calendar;
+    let order = |bound: &Value| match (value, bound) {
+        (Value::Date(day), Value::Moment(at)) => Some(calendar.day_start(*day).cmp(at)),
+        (Value::Moment(at), Value::Date(day)) => Some(at.cmp(&calendar.day_start(*day))),
+        _ => value.compare(bound),
+    };
     if let Some(low) = bound(&column.low)
-        && value.compare(&low) == Some(std::cmp::Ordering::Less)
+        && order(&low) == Some(std::cmp::Ordering::Less)
     {
         return Some(format!("is {shown}, below {}", low.show(&column.ty)));
     }
     if let Some(high) = bound(&column.high)
-        && value.compare(&high) == Some(std::cmp::Ordering::Greater)
+        && order(&high) == Some(std::cmp::Ordering::Greater)
     {
         return Some(format!("is {shown}, above {}", high.show(&column.ty)));
     }
@@ -328,6 +339,14 @@ fn numbered(keys: &mut Keys, raw: Field<'_>) -> u32 {
     match raw {
         Field::Text(bytes) => keys.number_of(&String::from_utf8_lossy(bytes)),
         other => keys.number_of(&text_of(other)),
+    }
+}
+
+/// The same for a key that some row has.
+fn known_number(keys: &Keys, raw: Field<'_>) -> Option<u32> {
+    match raw {
+        Field::Text(bytes) => keys.find(&[String::from_utf8_lossy(bytes).into()]),
+        other => keys.find(&[text_of(other)]),
     }
 }
 
@@ -430,16 +449,38 @@ fn beginning(date: jiff::civil::Date) -> Option<Timestamp> {
     date.to_zoned(jiff::tz::TimeZone::UTC).ok().map(|z| z.timestamp())
 }
 
-/// Moments are ISO 8601 with `T` or a blank; without a zone they are UTC.
+/// Moments are ISO 8601 with `T` or a blank: `2026-03-02`, `2026-03-02 09:00`, with seconds and parts of them, with `Z`
+/// or `+01:00`; without a zone they are UTC. What the database's own functions read as another moment, or not at all, is
+/// none. They are kept to the millisecond, as the database compares them.
 pub fn parse_moment(text: &str) -> Option<Timestamp> {
-    if let Ok(at) = text.parse::<Timestamp>() {
-        return Some(at);
-    }
-    if text.len() < 10 || !text.is_ascii() {
+    let date = parse_date(text.get(..10)?)?;
+    let midnight = date.to_zoned(jiff::tz::TimeZone::UTC).ok()?.timestamp();
+    let Some(rest) = text.get(10..).filter(|rest| !rest.is_empty()) else { return Some(midnight) };
+    let rest = rest.strip_prefix(['T', ' '])?;
+    let (clock, zone) = rest.split_at(rest.find(['Z', '+', '-']).unwrap_or(rest.len()));
+    let two = |text: &str, most: i64| -> Option<i64> {
+        let digits = text.len() == 2 && text.bytes().all(|b| b.is_ascii_digit());
+        digits.then(|| text.parse().ok()).flatten().filter(|n| *n <= most)
+    };
+    let offset = match zone {
+        "" | "Z" => 0,
+        zone => {
+            let (hours, minutes) = zone[1..].split_once(':')?;
+            let offset = two(hours, 14)? * 3600 + two(minutes, 59)? * 60;
+            if zone.starts_with('-') { -offset } else { offset }
+        }
+    };
+    let (hours, rest) = clock.split_once(':')?;
+    let (minutes, seconds) = rest.split_once(':').map_or((rest, "00"), |(minutes, seconds)| (minutes, seconds));
+    let (seconds, fraction) = seconds.split_once('.').unwrap_or((seconds, "0"));
+    if fraction.is_empty() || fraction.len() > 30 || !fraction.bytes().all(|b| b.is_ascii_digit()) {
         return None;
     }
-    let civil: jiff::civil::DateTime = text.replacen(' ', "T", 1).parse().ok()?;
-    civil.to_zoned(jiff::tz::TimeZone::UTC).ok().map(|z| z.timestamp())
+    // Half of a millisecond is the next one, as the database has it.
+    let part: i64 = format!("{fraction:0<4}").get(..4)?.parse().ok()?;
+    let seconds = two(hours, 23)? * 3600 + two(minutes, 59)? * 60 + two(seconds, 59)? - offset;
+    let length = jiff::SignedDuration::from_millis(seconds * 1000 + (part + 5) / 10);
+    midnight.checked_add(length).ok()
 }
 
 /// Runs a statement and hands over each row.
@@ -480,15 +521,16 @@ pub fn read(store: &Store, request: &Request<'_>) -> Readings {
             reader.readings.tables.insert((*relation, *moment), table);
         }
     }
+    for (i, scan) in request.plan.groups.iter().enumerate() {
+        let groups = reader.groups(scan);
+        reader.readings.groups.insert(GroupId(i as u32), groups);
+    }
+    // What must hold of both of a pair may be asked of metrics, which read the groups.
     for (relation, moment) in request.plan.tables.keys() {
         if let Relation::Pairs(id) = relation {
             let table = reader.pairs(*id, *moment, None);
             reader.readings.tables.insert((*relation, *moment), table);
         }
-    }
-    for (i, scan) in request.plan.groups.iter().enumerate() {
-        let groups = reader.groups(scan);
-        reader.readings.groups.insert(GroupId(i as u32), groups);
     }
     reader.readings
 }
@@ -578,6 +620,7 @@ impl<'a> Renewal<'a> {
             at: Instant::now(as_of),
             source: &live,
             exact: false,
+            undated: false,
             indexed: &unindexed,
             only: None,
             row: None,
@@ -606,6 +649,11 @@ impl<'a> Renewal<'a> {
     pub fn number(&mut self, relation: Relation, key: &[Arg]) -> u32 {
         let key: Key = key.iter().map(arg_text).collect();
         self.reader.readings.keys.entry(relation).or_default().number(key)
+    }
+
+    /// The number of a key that has one.
+    pub fn known(&self, relation: Relation, key: &Arg) -> Option<u32> {
+        self.reader.readings.keys.get(&relation)?.find(&[arg_text(key)])
     }
 
     /// Reads the rows of a key anew. True: they are others than before.
@@ -789,6 +837,7 @@ impl Reader<'_> {
             at,
             source: &sources,
             exact: false,
+            undated: false,
             indexed: &unindexed,
             only,
             row: None,
@@ -796,11 +845,10 @@ impl Reader<'_> {
         let query = sql.rows(id, &read);
         let Readings { contracts, keys, .. } = &mut self.readings;
         let state = &contracts[id.index()];
-        let marked: HashMap<(&Key, Option<u32>), &str> = if contract.on_violation == OnViolation::Accept {
-            HashMap::new()
-        } else {
-            state.violations.iter().filter(|v| !v.orphan).map(|v| ((&v.key, v.column), v.text.as_str())).collect()
-        };
+        // A value may be accepted as it is. Of two rows that claim to be the same nobody knows which to take.
+        let accepts = contract.on_violation == OnViolation::Accept;
+        let marks = state.violations.iter().filter(|v| !(v.orphan || accepts && v.column.is_some()));
+        let marked: HashMap<(&Key, Option<u32>), &str> = marks.map(|v| ((&v.key, v.column), v.text.as_str())).collect();
         let unlisted = self.request.unlisted.get(&id);
         let keys = keys.entry(Relation::Contract(id)).or_default();
         let key_places: Vec<usize> =
@@ -888,6 +936,7 @@ impl Reader<'_> {
             at,
             source: &source,
             exact: false,
+            undated: false,
             indexed: &unindexed,
             only,
             row: None,
@@ -903,17 +952,19 @@ impl Reader<'_> {
         }
         // Both must be rows of the paired contract for which the block's condition holds.
         let of = Relation::Contract(pairs.of);
-        if let Some(filter) = &pairs.filter {
-            if let Some(Err(why)) = self.readings.tables.get(&(of, moment)) {
-                return Err(why.clone());
-            }
-            let judge = Judge::new(pack, self.request.plan, &self.readings, self.request.param);
-            let holds = |part: &Arc<str>| {
-                let number = self.readings.keys.get(&of).and_then(|k| k.find(std::slice::from_ref(part)));
-                number.is_some_and(|n| matches!(judge.holds(filter, &Row::of(of, n), moment), Tri::Yes))
-            };
-            found.retain(|(key, _, _)| holds(&key[0]) && holds(&key[1]));
-        }
+        let rows = match self.readings.tables.get(&(of, moment)) {
+            Some(Ok(rows)) => rows,
+            Some(Err(why)) => return Err(why.clone()),
+            None => return Err(cannot(pairs.of, format!("`{}` was not read", pack.contract(pairs.of).name))),
+        };
+        let judge = Judge::new(pack, self.request.plan, &self.readings, self.request.param);
+        let stands = |part: &Arc<str>| {
+            let number = self.readings.keys.get(&of).and_then(|k| k.find(std::slice::from_ref(part)));
+            let filter =
+                |n| pairs.filter.as_ref().is_none_or(|f| matches!(judge.holds(f, &Row::of(of, n), moment), Tri::Yes));
+            number.is_some_and(|n| rows.row_of.has(n) && filter(n))
+        };
+        found.retain(|(key, _, _)| stands(&key[0]) && stands(&key[1]));
         found.sort_by(|a, b| b.1.cmp(&a.1).then_with(|| a.0.cmp(&b.0)));
         found.dedup_by(|a, b| a.0 == b.0);
         let mut table = Table::default();
@@ -998,16 +1049,21 @@ impl Reader<'_> {
             Part::Key(key) => (Some(key), None),
             Part::Row(row) => (None, Some(row)),
         };
-        let sql =
-            Sql { dialect, pack, param: self.request.param, at, source: &source, exact, indexed: &indexed, only, row };
+        let undated = self.readings.contracts[scan.contract.index()].count > 0;
+        let param = self.request.param;
+        let sql = Sql { dialect, pack, param, at, source: &source, exact, undated, indexed: &indexed, only, row };
         let keyed = scan.is_keyed();
         let mut inexact = false;
         for (query, measures) in sql.groups(scan) {
             let probe = matches!(scan.measures[measures[0]].what, What::Latest(_) | What::First(_));
-            let keys = &mut self.readings.keys;
+            let keys = &self.readings.keys;
             let result = each(self.store, &query, |row| {
                 let number = match (keyed, scan.grain) {
-                    (true, Some(grain)) => numbered(keys.entry(grain).or_default(), row.field(0)),
+                    // Rows that refer to none that is there are nobody's, and make nobody who could be referred to.
+                    (true, Some(grain)) => match keys.get(&grain).and_then(|k| known_number(k, row.field(0))) {
+                        Some(number) => number,
+                        None => return,
+                    },
                     _ => 0,
                 };
                 let mut place = usize::from(keyed);
