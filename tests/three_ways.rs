@@ -308,7 +308,8 @@ impl Database {
         let of = |contract: &bylaws::lang::item::contract::Contract| {
             let columns: Vec<String> = contract.columns.iter().map(|c| format!("\"{}\"", c.stored)).collect();
             let sql = format!("SELECT {} FROM \"{}\" ORDER BY rowid", columns.join(", "), contract.table);
-            let mut statement = self.store.conn().prepare_cached(&sql).expect("a query");
+            let mut statement =
+                self.store.sqlite().expect("a database of SQLite").prepare_cached(&sql).expect("a query");
             let mut rows = statement.query([]).expect("rows");
             let mut all = Vec::new();
             while let Some(row) = rows.next().expect("a row") {
@@ -329,7 +330,11 @@ impl Database {
     fn apply(&mut self, pack: &Pack, step: &Step, now: Timestamp) {
         let head = changes::log_head(&self.store).expect("the log");
         let run = |sql: String, args: Vec<Sql>| {
-            self.store.conn().execute(&sql, rusqlite::params_from_iter(args)).expect("a write");
+            self.store
+                .sqlite()
+                .expect("a database of SQLite")
+                .execute(&sql, rusqlite::params_from_iter(args))
+                .expect("a write");
         };
         let contract = |name: &str| pack.contracts.iter().find(|c| &*c.name == name);
         let nth = |name: &str, nth: usize| {
@@ -637,7 +642,7 @@ fn what_was_found_stays_right() {
         let compiled = compile_text(&[("found.bylaw", found.rules)], Some(&house));
         let pack = compiled.pack.as_ref().unwrap_or_else(|| panic!("{}: {:#?}", found.what, compiled.diagnostics));
         let database = Database::new(pack);
-        database.store.conn().execute_batch(found.rows).expect("rows");
+        database.store.sqlite().expect("a database of SQLite").execute_batch(found.rows).expect("rows");
         let now: Timestamp = found.at.parse().expect("a moment");
         let states = [State { from: Timestamp::UNIX_EPOCH, tables: database.rows(pack) }];
         let naive = naively(World { pack, states: &states, logged: None, baseline: None, now });

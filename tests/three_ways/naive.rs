@@ -430,10 +430,15 @@ impl<'a> Naive<'a> {
         if let Some(known) = self.rows.borrow().get(&(of, t)) {
             return known.clone();
         }
-        let rows = Rc::new(match of {
+        let mut rows = match of {
             Relation::Contract(id) => self.contract_rows(id, t),
             Relation::Pairs(id) => self.pair_rows(id, t),
-        });
+        };
+        // Rows come in the order of their keys, so that the one that is named first does not hang on where it is stored.
+        if let Ok(rows) = &mut rows {
+            rows.sort_by(|a, b| a.key.cmp(&b.key));
+        }
+        let rows = Rc::new(rows);
         self.rows.borrow_mut().insert((of, t), rows.clone());
         rows
     }
