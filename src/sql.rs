@@ -200,7 +200,10 @@ impl Sql<'_> {
         let mut parts = Vec::new();
         if let Some(dated) = contract.dated {
             let (name, ty) = column(dated);
-            parts.push(self.within(&name, ty, &window::seen(self.at), w).join(" AND "));
+            let seen = self.within(&name, ty, &window::seen(self.at), w).join(" AND ");
+            // A row that may have no date, and has none, is always there.
+            let optional = !matches!(contract.columns[dated as usize].optional, Optional::Required);
+            parts.push(if optional { format!("({name} IS NULL OR {seen})") } else { seen });
         }
         if let Some((from, until)) = contract.valid {
             // Without a beginning it is in force from ever, as without an end it is for ever.
@@ -637,6 +640,7 @@ impl Sql<'_> {
         }
         // The same tests inside the probe speak of its own row.
         let inner: Vec<String> = tests.iter().map(|t| t.replace("r.\"", "x.\"")).collect();
+        let inner_joins = w.join_sql.replace("r.\"", "x.\"");
         let date = quote(&dated.stored);
         let (outer_date, inner_date) = if dated.ty == Type::Date {
             (format!("r.{date}"), format!("x.{date}"))
@@ -649,10 +653,11 @@ impl Sql<'_> {
             .unwrap_or_else(|| format!("(SELECT DISTINCT {via} AS k FROM {from})"));
         let sql = format!(
             "SELECT n.k, {outer_date}, {} FROM {grain} AS n JOIN {from} AS r ON r.{via} = n.k AND {outer_date} = \
-             (SELECT {}({inner_date}) FROM {from} AS x WHERE x.{via} = n.k AND {}) WHERE {}",
+             (SELECT {}({inner_date}) FROM {from} AS x{inner_joins} WHERE x.{via} = n.k AND {}){} WHERE {}",
             columns.join(", "),
             if latest { "MAX" } else { "MIN" },
             inner.join(" AND "),
+            w.join_sql,
             tests.join(" AND "),
         ) + &self.tied(contract, scan, latest);
         Query { sql, args: w.args }
