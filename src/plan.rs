@@ -556,7 +556,7 @@ impl Planner<'_> {
                     self.hops(*entity, &hops[theirs.len()..], moment);
                 }
             }
-            if let Some(measures) = self.measures(a, contract, grain, &hops) {
+            if let Some(measures) = self.measures(a, contract, grain, &hops, moment) {
                 let used = self.group(contract, hops, grain, moment, measures);
                 self.plan.served.insert((id, moment), used);
                 return;
@@ -585,6 +585,7 @@ impl Planner<'_> {
         contract: ContractId,
         grain: Option<Relation>,
         hops: &[Hop],
+        moment: MomentId,
     ) -> Option<Vec<Measure>> {
         let shape = self.pack.contract(contract);
         // Where volume is promised, every closed period must have rows: the rows know, their sum does not.
@@ -596,12 +597,12 @@ impl Planner<'_> {
             || counted_by_period
             || self.known.dirty.contains(&contract)
             || matches!(grain, Some(Relation::Pairs(_)))
-            || !self.path_is_clean(contract, hops)
+            || !self.path_is_clean(contract, hops, moment)
         {
             return None;
         }
         for filter in a.filter.iter().chain(&a.out_of) {
-            if !self.pushable(filter, contract) {
+            if !self.pushable(filter, contract, moment) {
                 return None;
             }
         }
@@ -657,7 +658,7 @@ impl Planner<'_> {
         })
     }
 
-    fn path_is_clean(&self, from: ContractId, hops: &[Hop]) -> bool {
+    fn path_is_clean(&self, from: ContractId, hops: &[Hop], moment: MomentId) -> bool {
         let mut at = from;
         for (i, hop) in hops.iter().enumerate() {
             let Hop::Column(_) = hop else { return false };
@@ -665,9 +666,9 @@ impl Planner<'_> {
                 return false;
             };
             // The row at the end need not be read: its key stands in the column. Rows that come and go with time are
-            // judged one by one.
+            // judged one by one; and what current state was earlier is asked only of the rows that need it.
             let shape = self.pack.contract(next);
-            let changing = shape.dated.is_some() || shape.valid.is_some();
+            let changing = shape.dated.is_some() || shape.valid.is_some() || moment != MomentId::NOW;
             if i + 1 < hops.len() && (self.known.dirty.contains(&next) || changing) {
                 return false;
             }
@@ -677,19 +678,20 @@ impl Planner<'_> {
     }
 
     /// Whether a filter speaks of columns and constants only, of rows that keep their contracts.
-    fn pushable(&self, e: &Expr<Checked>, contract: ContractId) -> bool {
+    fn pushable(&self, e: &Expr<Checked>, contract: ContractId, moment: MomentId) -> bool {
         let own = |e: &Expr<Checked>| match &e.kind {
             ExprKind::Name(Binding::Column { depth: 0, hops, of: Relation::Contract(of), .. }) => {
                 let shape = self.pack.contract(*of);
-                let changing = !hops.is_empty() && (shape.dated.is_some() || shape.valid.is_some());
-                self.path_is_clean(contract, hops) && !self.known.dirty.contains(of) && !changing
+                let changing = shape.dated.is_some() || shape.valid.is_some() || moment != MomentId::NOW;
+                let changing = !hops.is_empty() && changing;
+                self.path_is_clean(contract, hops, moment) && !self.known.dirty.contains(of) && !changing
             }
             _ => false,
         };
         let constant = |e: &Expr<Checked>| matches!(e.kind, ExprKind::Literal(_) | ExprKind::Name(Binding::Param(_)));
         match &e.kind {
-            ExprKind::Joint(_, all) => all.iter().all(|e| self.pushable(e, contract)),
-            ExprKind::Not(e) => self.pushable(e, contract),
+            ExprKind::Joint(_, all) => all.iter().all(|e| self.pushable(e, contract, moment)),
+            ExprKind::Not(e) => self.pushable(e, contract, moment),
             ExprKind::Compare(_, a, b) => own(a) && constant(b) && !matches!(a.ty, Type::MoneyBy(_) | Type::Span),
             ExprKind::OneOf(_, e, all) => own(e) && all.iter().all(constant),
             ExprKind::Between(e, a, b) => own(e) && constant(a) && constant(b),

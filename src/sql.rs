@@ -420,8 +420,11 @@ impl Sql<'_> {
     fn visible(&self, contract: &Contract, alias: &str, w: &mut Writer) -> Vec<String> {
         let mut parts = Vec::new();
         if let Some(dated) = contract.dated {
-            let seen = self.within(&self.place(contract, alias, dated), &window::seen(self.at), w);
-            parts.push(seen.join(" AND "));
+            let place = self.place(contract, alias, dated);
+            let seen = self.within(&place, &window::seen(self.at), w).join(" AND ");
+            // A row that may have no date, and has none, is always there.
+            let optional = !matches!(place.column.optional, Optional::Required);
+            parts.push(if optional { format!("({} IS NULL OR {seen})", place.name) } else { seen });
         }
         if let Some((from, until)) = contract.valid {
             // Without a beginning it is in force from ever, as without an end it is for ever.
@@ -948,6 +951,7 @@ impl Sql<'_> {
         }
         // The same tests inside the probe speak of its own row.
         let inner: Vec<String> = tests.iter().map(|t| t.replace("r.\"", "x.\"")).collect();
+        let inner_joins = w.join_sql.replace("r.\"", "x.\"");
         let date_of = |alias: &str| {
             let place = self.place(contract, alias, contract.dated.unwrap_or(0));
             if dated.ty == Type::Date { place.day() } else { place.moment() }
@@ -962,10 +966,11 @@ impl Sql<'_> {
             .unwrap_or_else(|| format!("(SELECT DISTINCT {via} AS k FROM {from})"));
         let sql = format!(
             "SELECT n.k, {outer_date}, {} FROM {grain} AS n JOIN {from} AS r ON r.{via} = n.k AND {outer_date} = \
-             (SELECT {}({inner_date}) FROM {from} AS x WHERE x.{via} = n.k AND {}) WHERE {}",
+             (SELECT {}({inner_date}) FROM {from} AS x{inner_joins} WHERE x.{via} = n.k AND {}){} WHERE {}",
             columns.join(", "),
             if latest { "MAX" } else { "MIN" },
             inner.join(" AND "),
+            w.join_sql,
             tests.join(" AND "),
         ) + &self.tied(contract, scan, latest);
         Query { sql, args: w.args }
@@ -983,9 +988,10 @@ impl Sql<'_> {
         let contract = self.pack.contract(scan.contract);
         let order = if latest { "DESC" } else { "ASC" };
         let list = columns.join(", ");
+        let joins = w.join_sql.clone();
         let Some(Hop::Column(via)) = scan.hops.first() else {
             let sql = format!(
-                "SELECT NULL, {date}, {list} FROM {from} AS r WHERE {} ORDER BY 2 {order} LIMIT 1",
+                "SELECT NULL, {date}, {list} FROM {from} AS r{joins} WHERE {} ORDER BY 2 {order} LIMIT 1",
                 tests.join(" AND ")
             );
             return Query { sql, args: w.args };
@@ -994,7 +1000,7 @@ impl Sql<'_> {
         if let Some(only) = self.only.and_then(<[Arg]>::first) {
             tests.push(place.is(only, &mut w));
             let sql = format!(
-                "SELECT {}, {date}, {list} FROM {from} AS r WHERE {} ORDER BY 2 {order} LIMIT 1",
+                "SELECT {}, {date}, {list} FROM {from} AS r{joins} WHERE {} ORDER BY 2 {order} LIMIT 1",
                 place.name,
                 tests.join(" AND ")
             );
@@ -1012,7 +1018,7 @@ impl Sql<'_> {
                 let names: Vec<String> = (0..columns.len()).map(|i| format!("p.c{i}")).collect();
                 let inner: Vec<String> = columns.iter().enumerate().map(|(i, c)| format!("{c} AS c{i}")).collect();
                 format!(
-                    "SELECT {}, p.at, {} FROM {} AS n CROSS JOIN LATERAL (SELECT {date} AS at, {} FROM {from} AS r \
+                    "SELECT {}, p.at, {} FROM {} AS n CROSS JOIN LATERAL (SELECT {date} AS at, {} FROM {from} AS r{joins} \
                      WHERE {} ORDER BY {date} {order} LIMIT 1) AS p",
                     key.name,
                     names.join(", "),
@@ -1024,7 +1030,7 @@ impl Sql<'_> {
             None => {
                 tests.push(format!("{} IS NOT NULL", place.name));
                 format!(
-                    "SELECT DISTINCT ON ({key}) {key}, {date}, {list} FROM {from} AS r WHERE {} \
+                    "SELECT DISTINCT ON ({key}) {key}, {date}, {list} FROM {from} AS r{joins} WHERE {} \
                      ORDER BY {key}, {date} {order}",
                     tests.join(" AND "),
                     key = place.name,

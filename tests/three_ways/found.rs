@@ -351,4 +351,68 @@ metric n per team = count of things
         at: "2026-03-02T09:00:00Z",
         said: &[("metric n [t1]", "unknown: too_few_rows")],
     },
+    Found {
+        what: "the latest row may be chosen by what it refers to",
+        zone: "UTC",
+        rules: r#"
+contract owners, each an owner
+  because "Rows."
+  one row per id
+  id     id
+  grade  one of low or high
+contract things, each a thing
+  because "Rows."
+  one row per id
+  dated by day
+  id        id
+  owner_id  id of owners
+  maker_id  id of owners
+  day       date
+  score     number
+metric last per owner = latest score in things via owner_id where maker's grade is high
+"#,
+        rows: "INSERT INTO owners VALUES ('o1', 'low'), ('o2', 'high'); \
+               INSERT INTO things VALUES ('a', 'o1', 'o2', '2026-02-20', 1), ('b', 'o1', 'o1', '2026-02-21', 2)",
+        at: "2026-03-02T09:00:00Z",
+        said: &[("metric last [o1]", "known: 1")],
+    },
+    Found {
+        what: "a row that may have no date counts without one",
+        zone: "UTC",
+        rules: r#"
+contract things, each a thing
+  because "Rows."
+  one row per id
+  dated by day
+  id   id
+  day  date, optional
+metric n = count of things
+"#,
+        rows: "INSERT INTO things VALUES ('a', NULL), ('b', '2026-03-01'), ('c', '2026-03-09')",
+        at: "2026-03-02T09:00:00Z",
+        said: &[("metric n []", "known: 2")],
+    },
+    Found {
+        what: "where there were no rows it does not matter what they would have led to",
+        zone: "UTC",
+        rules: r#"
+contract owners, each an owner
+  because "Rows."
+  one row per id
+  id     id
+  grade  one of low or high
+contract things, each a thing
+  because "Rows."
+  one row per id
+  dated by day
+  id        id
+  owner_id  id of owners
+  day       date
+metric n = count of things where owner's grade is high
+metric then = n at previous month
+"#,
+        rows: "INSERT INTO owners VALUES ('o1', 'high'); INSERT INTO things VALUES ('a', 'o1', '2026-03-01')",
+        at: "2026-03-02T09:00:00Z",
+        said: &[("metric n []", "known: 1"), ("metric then []", "known: 0")],
+    },
 ];

@@ -583,9 +583,13 @@ impl<'a> Naive<'a> {
         let key = |row: &[Raw]| -> Key { contract.key.iter().map(|k| row[*k as usize].text()).collect() };
         // What cannot be placed in time makes no pair.
         let dated = |raw: &[Raw]| {
-            contract
-                .dated
-                .is_none_or(|d| matches!(Self::decode(&raw[d as usize], &contract.columns[d as usize]), Ok(Some(_))))
+            contract.dated.is_none_or(|d| {
+                let column = &contract.columns[d as usize];
+                match Self::decode(&raw[d as usize], column) {
+                    Ok(None) => column.optional != Optional::Required,
+                    decoded => decoded.is_ok(),
+                }
+            })
         };
         Ok(stored.iter().filter(|raw| dated(raw) && rows.iter().any(|r| r.key == key(raw))).collect())
     }
