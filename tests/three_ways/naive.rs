@@ -164,6 +164,8 @@ impl Cell {
 struct Row {
     key: Key,
     cells: Vec<Cell>,
+    /// Its date as it is stored, whatever else is wrong with the row: that something came is known all the same.
+    dated: Option<Value>,
     /// Whether it can be told that it belongs to the rows of the instant.
     placed: Truth,
 }
@@ -385,6 +387,7 @@ impl<'a> Naive<'a> {
                         let plain = Rc::new(Row {
                             key: key(row).iter().map(Raw::text).collect(),
                             cells: contract.columns.iter().zip(row).map(|(c, raw)| plain_cell(raw, c, id)).collect(),
+                            dated: None,
                             placed: Yes,
                         });
                         let here = Here { of: Relation::Contract(id), key: plain.key.clone(), row: Some(plain) };
@@ -492,7 +495,9 @@ impl<'a> Naive<'a> {
             });
             let placed = double.iter().cloned().chain(untold).next().map_or(Yes, Unknown);
             let key = contract.key.iter().map(|k| row[*k as usize].text()).collect();
-            rows.push(Rc::new(Row { key, cells, placed }));
+            let dated =
+                contract.dated.and_then(|d| Self::decode(&row[d as usize], &contract.columns[d as usize]).ok()?);
+            rows.push(Rc::new(Row { key, cells, dated, placed }));
         }
         Ok(rows)
     }
@@ -571,7 +576,7 @@ impl<'a> Naive<'a> {
                 Cell::Value(Value::text(kind)),
                 Cell::Value(Value::Number(Number::whole(i128::from(shared)))),
             ];
-            Rc::new(Row { key, cells, placed: Yes })
+            Rc::new(Row { key, cells, dated: None, placed: Yes })
         };
         Ok(found.into_iter().map(row).collect())
     }
@@ -1212,17 +1217,15 @@ impl<'a> Naive<'a> {
         let contract = self.pack().contract(id);
         let rows = self.rows(of, t);
         let rows = rows.as_ref().as_ref().map_err(Clone::clone)?;
-        let Some(dated) = contract.dated else { return Ok(None) };
+        if contract.dated.is_none() {
+            return Ok(None);
+        }
         self.passable(of, hops, t)?;
         let leads = |row: &Rc<Row>| {
             let own = Here { of, key: row.key.clone(), row: Some(row.clone()) };
             key.is_none_or(|key| self.follow(&own, hops, t).is_ok_and(|to| to.is_some_and(|to| to.key == *key)))
         };
-        let ends = rows.iter().filter(|row| leads(row)).filter_map(|row| match &row.cells[dated as usize] {
-            Cell::Value(value) => self.ends(value),
-            _ => None,
-        });
-        Ok(ends.max())
+        Ok(rows.iter().filter(|row| leads(row)).filter_map(|row| self.ends(row.dated.as_ref()?)).max())
     }
 
     /// Whether the newest row is older than a limit.
@@ -1317,18 +1320,14 @@ impl<'a> Naive<'a> {
         let contract = self.pack().contract(id);
         let rows = self.rows(of, t);
         let rows = rows.as_ref().as_ref().map_err(Clone::clone)?;
-        let (Some(dated), Some(range)) = (contract.dated, self.stretch(&WindowKind::Last(volume.every.clone()), t))
-        else {
+        let (Some(_), Some(range)) = (contract.dated, self.stretch(&WindowKind::Last(volume.every.clone()), t)) else {
             return Ok(false);
         };
         let hops = volume.per.as_ref().map_or(&[][..], |(_, hops)| hops);
         self.passable(of, hops, t)?;
         let counts = |row: &&Rc<Row>| {
             let own = Here { of, key: row.key.clone(), row: Some((*row).clone()) };
-            let within = match &row.cells[dated as usize] {
-                Cell::Value(value) => self.begins(value).is_some_and(|at| range.holds(at)),
-                _ => false,
-            };
+            let within = row.dated.as_ref().and_then(|v| self.begins(v)).is_some_and(|at| range.holds(at));
             let leads = |key: &Key| self.follow(&own, hops, t).is_ok_and(|to| to.is_some_and(|to| to.key == *key));
             within && key.is_none_or(leads)
         };
