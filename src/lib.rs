@@ -26,10 +26,12 @@
 //! | 6 | SQL → readings | [`store::read::read`] | a reading that says why it is not known |
 //! | 7 | readings → verdicts | [`engine::judge::Judge`] | cannot |
 //! | 8 | verdicts and memory → intents | [`engine::decide::decide`] | cannot |
-//! | – | one tick: memory, verdicts and intents in one transaction | [`record::record`] | the tick is made again |
+//! | – | one tick: memory, verdicts and intents in one transaction | [`record::Recorder::tick`] | the tick is made again |
 //! | 9 | intents → receipts | carried out in a later version | – |
 //!
-//! [`compile::compile`] is arrows 1 to 3 on one screen, [`tick::Tick`] arrows 4 to 7, [`engine::round::Round`] arrows 7
+//! [`compile::compile`] is arrows 1 to 3 on one screen, [`tick::Tick`] arrows 4 to 7. Who makes one tick after another
+//! keeps what was read ([`keep::Kept`]): what the change log or the clock touched is read anew, and of each rule the
+//! keys are judged that it concerns ([`engine::depend`]). [`engine::round::Round`] arrows 7
 //! and 8 for all that is due: tests ([`scenario`]), the record, and through [`engine::course::Course`] plans
 //! ([`tick::foresee`] and [`diff::diff`]) and backtests ([`backtest::backtest`]). [`replay::replay`] is arrow 8 again from
 //! what the ledger holds, [`why::why`] takes one verdict apart, and [`doc::pages`] makes of a pack what people read.

@@ -283,8 +283,10 @@ impl<'p> Recorder<'p> {
         loop {
             tries += 1;
             let (revisions, kept, held) = (&self.revisions, &mut self.kept, &mut self.held);
-            let mut tick =
-                || state.transact(|state| recording.make(revisions, portfolio, state, &mut *kept, &mut *held));
+            let mut tick = || {
+                let make = |state: &mut Store| recording.make(revisions, portfolio, state, &mut *kept, &mut *held);
+                if tries == 1 { state.transact(make) } else { state.transact_alone(make) }
+            };
             // The portfolio is seen in one state throughout, wherever it lies.
             let done = match portfolio {
                 Some(portfolio) => portfolio.snapshot(tick),

@@ -392,6 +392,23 @@ impl Store {
         done
     }
 
+    /// The same with the write lock taken first where there is one: for work that has failed over another writer once,
+    /// and is not to lose to the next one again.
+    pub fn transact_alone<T>(
+        &mut self,
+        work: impl FnOnce(&mut Store) -> Result<T, StoreError>,
+    ) -> Result<T, StoreError> {
+        if self.is_postgres() {
+            return self.transact(work);
+        }
+        self.begin(Begin::Write)?;
+        let done = work(self).and_then(|done| self.commit(false).map(|()| done));
+        if done.is_err() {
+            let _ = self.rollback(false);
+        }
+        done
+    }
+
     /// Does the work and then undoes it, so that the next finds the database as this did. What is done to the schema
     /// is undone as well, but costs reading it anew.
     pub fn undone<T>(&mut self, work: impl FnOnce(&mut Store) -> Result<T, StoreError>) -> Result<T, StoreError> {
