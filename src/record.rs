@@ -497,6 +497,7 @@ impl Recording<'_> {
             drafts: Vec::new(),
             used: BTreeSet::new(),
         };
+        let before = fresh.then(|| page.after.clone());
         page.in_force();
         let which = |rule: RuleRef| match &renewed {
             _ if whole => Which::All,
@@ -509,17 +510,17 @@ impl Recording<'_> {
             param: &param,
             now: self.as_of,
             replies: &[],
-            attended: false,
+            // Who keeps what is remembered was there all the while.
+            attended: !fresh,
             touched: &nobody,
             follows: &|_| true,
             trace: None,
         };
-        if fresh {
-            let before = page.after.clone();
+        if let Some(before) = before {
             let edits = page.edits(&before);
-            *remembered = page.remembered(&edits);
-            let last = before.in_force.as_ref().map_or(self.as_of, |f| f.ticked_at);
-            round.reckon(remembered, last);
+            let ticked = before.in_force.as_ref().map(|force| force.ticked_at);
+            *remembered = page.remembered(&edits, ticked);
+            round.reckon(remembered, ticked.unwrap_or(self.as_of));
         }
         let due: Vec<RuleRef> = rules.iter().copied().filter(|rule| round.is_due(remembered, *rule)).collect();
         // A rule with a pace of its own is held against what it said at its last judgement, not at the last tick.
@@ -733,7 +734,7 @@ impl Page<'_> {
     }
 
     /// What the round remembers: under the rules of the present pack, those to be judged at once without a due moment.
-    fn remembered(&self, edits: &[Edit]) -> Remembered {
+    fn remembered(&self, edits: &[Edit], ticked: Option<Timestamp>) -> Remembered {
         let mut remembered = Remembered::default();
         for rule in self.pack().rules() {
             let name = self.name(rule);
@@ -742,7 +743,7 @@ impl Page<'_> {
             }
             let Some(known) = self.after.rules.get(&name) else { continue };
             // What is judged on change was judged whenever anything was.
-            let ticked = self.after.in_force.as_ref().map(|force| force.ticked_at).filter(|_| known.due_at.is_none());
+            let ticked = ticked.filter(|_| known.due_at.is_none());
             remembered.judged.extend(known.judged_at.max(ticked).map(|at| (rule, at)));
             let at_once = edits.iter().any(|e| e.to.as_ref() == Some(&name) && e.fate == Fate::Reevaluate);
             if !at_once {

@@ -9,6 +9,7 @@ use bylaws::engine::judge::{Judge, Verdict};
 use bylaws::keep::{Kept, Renewed};
 use bylaws::lang::expr::ParamId;
 use bylaws::lang::pack::{Pack, RuleRef};
+use bylaws::record::{Recorder, Recording, record};
 use bylaws::store::read::Unlisted;
 use bylaws::store::{Store, changes, migrate, scratch};
 use bylaws::tick::{Tick, verdicts};
@@ -361,12 +362,78 @@ impl World {
     }
 }
 
+/// How long nobody was there is for who comes and goes, and not for who stays; neither is when a rule that goes on to
+/// hold was looked at last.
+fn present(text: String) -> String {
+    let mut shown = String::with_capacity(text.len());
+    let mut rest = text.as_str();
+    while let Some(at) = ["\"idle\":\"", "\"sum\":\"", "\"running\":\""]
+        .iter()
+        .filter_map(|mark| Some(rest.find(mark)? + mark.len()))
+        .min()
+    {
+        shown.push_str(&rest[..at]);
+        rest = rest[at..].find('"').map_or("", |end| &rest[at + end..]);
+    }
+    shown + rest
+}
+
+/// What the ledger says, an entry a line; the numbers and hashes follow from it.
+fn ledger(store: &Store) -> Vec<String> {
+    let sql = "SELECT kind || ' ' || rule || ' ' || key || ' ' || body FROM bylaws_ledger ORDER BY seq";
+    store.rows(sql, &[], |row| row.text(0).map(present)).expect("the ledger")
+}
+
+/// Where the rules stand.
+fn memory(store: &Store) -> Vec<String> {
+    let sql = "SELECT rule || ' ' || key || ' ' || memory FROM bylaws_memory ORDER BY rule, key";
+    store.rows(sql, &[], |row| row.text(0).map(present)).expect("what is remembered")
+}
+
+/// What was said last.
+fn said(store: &Store) -> Vec<String> {
+    let sql = "SELECT rule || ' ' || key || ' ' || verdict FROM bylaws_verdicts ORDER BY rule, key";
+    store.rows(sql, &[], |row| row.text(0).map(present)).expect("what was said")
+}
+
 fn cases() -> u32 {
     std::env::var("BYLAWS_CASES").ok().and_then(|n| n.parse().ok()).unwrap_or(150)
 }
 
 proptest! {
     #![proptest_config(ProptestConfig { cases: cases(), rng_seed: proptest::test_runner::RngSeed::Fixed(39), failure_persistence: None, max_shrink_iters: 3000, ..ProptestConfig::default() })]
+
+    #[test]
+    fn what_is_recorded_tick_after_tick_is_what_is_recorded_from_nothing(
+        start in proptest::collection::vec(write(), 0..60),
+        steps in proptest::collection::vec((pause(), proptest::collection::vec(write(), 0..4)), 1..6),
+    ) {
+        let began: Timestamp = "2026-03-29T05:00:00Z".parse().expect("moment");
+        let log_began = began.checked_sub(SignedDuration::from_hours(24 * 200)).expect("moment");
+        let compiled = compile_text(&[("kept.bylaw", RULES), ("judged.bylaw", JUDGED)], None);
+        let pack = compiled.pack.as_ref().expect("a pack");
+        let (mut one, mut other) = (World::new(log_began), World::new(log_began));
+        let mut recorder = Recorder::new(pack, &compiled.sources);
+        let mut now = began;
+        let all = std::iter::once((SignedDuration::ZERO, start.clone())).chain(steps.clone());
+        for (pause, writes) in all {
+            now = now.checked_add(pause).expect("moment");
+            for sql in &writes {
+                one.write(sql, now);
+                other.write(sql, now);
+            }
+            recorder.tick((now, now), None, &mut one.store).expect("a tick");
+            let recording = Recording { pack, sources: &compiled.sources, as_of: now, clock: now };
+            record(&recording, None, &mut other.store).expect("a tick");
+            for what in [ledger, memory, said] {
+                let (ticked, cold) = (what(&one.store), what(&other.store));
+                for (ticked, cold) in ticked.iter().zip(&cold) {
+                    prop_assert_eq!(ticked, cold, "at {}", now);
+                }
+                prop_assert_eq!(ticked.len(), cold.len(), "at {}", now);
+            }
+        }
+    }
 
     #[test]
     fn what_is_renewed_is_what_is_read_from_nothing(
