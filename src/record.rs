@@ -867,7 +867,7 @@ impl Page<'_> {
             }
         }
         self.verdicts(rule, &told, param);
-        if !part && !unread {
+        if !part && !unread && grain.is_some() {
             for slot in keys_of(&self.after.said, &name).into_iter().filter(|(_, key)| !seen.contains(key)) {
                 self.gone(rule, slot);
             }
