@@ -760,22 +760,27 @@ impl Page<'_> {
     /// A rule was judged now.
     fn judged(&mut self, rule: RuleRef, due: Option<Timestamp>) {
         let Some(revision) = self.revisions.of.get(&rule) else { return };
-        let kind = self.pack().rule(rule).map_or("", |item| item.noun.word()).to_owned();
-        let name = self.name(rule);
-        let state = RuleState {
-            kind,
-            revision: revision.hash.clone(),
-            fingerprint: revision.fingerprint.clone(),
-            judged_at: Some(self.recording.as_of),
-            due_at: due.filter(|at| *at < Timestamp::MAX),
-        };
+        let Some(item) = self.recording.pack.rule(rule) else { return };
+        let due_at = due.filter(|at| *at < Timestamp::MAX);
         // That a rule is judged on change is said once; when it was, is when the last tick was.
         let same = |known: &RuleState| {
-            state.due_at.is_none() && RuleState { judged_at: state.judged_at, ..known.clone() } == state
+            due_at.is_none()
+                && known.due_at.is_none()
+                && known.judged_at.is_some()
+                && known.kind == item.noun.word()
+                && known.revision == revision.hash
+                && known.fingerprint == revision.fingerprint
         };
-        if !self.after.rules.get(&name).is_some_and(same) {
-            self.changed.rules.insert(name.clone());
-            self.after.rules.insert(name, state);
+        if !self.after.rules.get(item.name).is_some_and(same) {
+            let state = RuleState {
+                kind: item.noun.word().to_owned(),
+                revision: revision.hash.clone(),
+                fingerprint: revision.fingerprint.clone(),
+                judged_at: Some(self.recording.as_of),
+                due_at,
+            };
+            self.changed.rules.insert(item.name.to_owned());
+            self.after.rules.insert(item.name.to_owned(), state);
         }
     }
 
