@@ -104,6 +104,11 @@ threshold all_in on total
 threshold grown on growth
   because "Against an earlier month."
   target is at least 0%
+trigger t_after "After the count", per venture
+  because "A count of all, and then what it is made from."
+  when actives is above 0 and status is active and users_max is above line
+  check on change
+  tell chairman
 trigger t_users "Users", per venture
   because "Own rows."
   when users_max is above line and status is not exited

@@ -120,35 +120,32 @@ impl Says {
     }
 }
 
-/// The keys of a relation that are judged together, by their numbers.
+/// The keys of a relation that are judged together, by their numbers, and the columns that were made for them.
 #[derive(Clone)]
 pub(super) struct Frame {
     relation: Relation,
     keys: Rc<Vec<u32>>,
-    /// They are all the keys there are.
-    whole: bool,
+    made: Rc<RefCell<Made>>,
 }
 
 /// Columns that were made, so that each is made once.
 #[derive(Default)]
-pub(super) struct Lanes {
-    frames: HashMap<Relation, Frame>,
-    whole: Made,
-    /// The columns of some keys alone, of which relation and which.
-    part: Option<(Relation, Rc<Vec<u32>>)>,
-    of_part: Made,
-}
-
-#[derive(Default)]
 struct Made {
-    cells: HashMap<(Relation, u32, MomentId), Rc<Vec<Spot>>>,
+    cells: HashMap<(u32, MomentId), Rc<Vec<Spot>>>,
     metrics: HashMap<(MetricId, MomentId), Rc<Vec<Spot>>>,
 }
 
-impl Lanes {
-    fn made(&mut self, frame: &Frame) -> &mut Made {
-        if frame.whole { &mut self.whole } else { &mut self.of_part }
+impl Frame {
+    fn new(relation: Relation, keys: Vec<u32>) -> Frame {
+        Frame { relation, keys: Rc::new(keys), made: Rc::default() }
     }
+}
+
+/// Frames that were made: all keys of a relation, and those that were asked for last.
+#[derive(Default)]
+pub(super) struct Lanes {
+    frames: HashMap<Relation, Frame>,
+    part: Option<Frame>,
 }
 
 /// A sum over the rows of a relation, with what each of them adds to it: so that after a change only the rows that it
@@ -223,16 +220,11 @@ impl Judge<'_> {
             rule => self.pack.core(rule).and_then(|trigger| trigger.grain),
         };
         let frame = grain.map(|relation| {
-            let mut lanes = self.lanes.borrow_mut();
-            match &lanes.part {
-                Some((of, known)) if *of == relation && known[..] == *keys => {}
-                _ => {
-                    lanes.part = Some((relation, Rc::new(keys.to_vec())));
-                    lanes.of_part = Made::default();
-                }
-            }
-            let keys = lanes.part.as_ref().map_or_else(|| Rc::new(keys.to_vec()), |(_, keys)| keys.clone());
-            Frame { relation, keys, whole: false }
+            let known = self.lanes.borrow().part.clone();
+            let known = known.filter(|frame| frame.relation == relation && frame.keys[..] == *keys);
+            let frame = known.unwrap_or_else(|| Frame::new(relation, keys.to_vec()));
+            self.lanes.borrow_mut().part = Some(frame.clone());
+            frame
         });
         let at_once = match rule {
             _ if self.is_traced() => None,
@@ -321,8 +313,7 @@ impl Judge<'_> {
         if let Some(frame) = self.lanes.borrow().frames.get(&relation) {
             return Some(frame.clone());
         }
-        let keys = Rc::new(self.keys(relation, MomentId::NOW).ok()?);
-        let frame = Frame { relation, keys, whole: true };
+        let frame = Frame::new(relation, self.keys(relation, MomentId::NOW).ok()?);
         self.lanes.borrow_mut().frames.insert(relation, frame.clone());
         Some(frame)
     }
@@ -368,8 +359,8 @@ impl Judge<'_> {
     }
 
     fn cell_lane(&self, frame: &Frame, column: u32, moment: MomentId) -> Rc<Vec<Spot>> {
-        let slot = (frame.relation, column, moment);
-        if let Some(found) = self.lanes.borrow_mut().made(frame).cells.get(&slot) {
+        let slot = (column, moment);
+        if let Some(found) = frame.made.borrow().cells.get(&slot) {
             return found.clone();
         }
         let cells = self.table(frame.relation, moment).ok().and_then(|t| Some((t, t.columns.get(&column)?)));
@@ -383,12 +374,12 @@ impl Judge<'_> {
             })
             .collect();
         let made = Rc::new(made);
-        self.lanes.borrow_mut().made(frame).cells.insert(slot, made.clone());
+        frame.made.borrow_mut().cells.insert(slot, made.clone());
         made
     }
 
     fn metric_lane(&self, id: MetricId, frame: &Frame, moment: MomentId) -> Rc<Vec<Spot>> {
-        if let Some(found) = self.lanes.borrow_mut().made(frame).metrics.get(&(id, moment)) {
+        if let Some(found) = frame.made.borrow().metrics.get(&(id, moment)) {
             return found.clone();
         }
         let metric = self.pack.metric(id);
@@ -420,7 +411,7 @@ impl Judge<'_> {
             let of = |key: &u32| Spot::of_reading(&self.metric(id, moment, Some(*key)));
             Rc::new(frame.keys.iter().map(of).collect())
         });
-        self.lanes.borrow_mut().made(frame).metrics.insert((id, moment), made.clone());
+        frame.made.borrow_mut().metrics.insert((id, moment), made.clone());
         made
     }
 
@@ -555,7 +546,7 @@ impl Judge<'_> {
             Some(mut sum) => {
                 let pending: Vec<u32> = std::mem::take(&mut sum.pending).into_iter().collect();
                 let (there, gone): (Vec<u32>, Vec<u32>) = pending.into_iter().partition(|key| table.row_of.has(*key));
-                let frame = Frame { relation: a.rows.of, keys: Rc::new(there), whole: false };
+                let frame = Frame::new(a.rows.of, there);
                 self.add_up(a, &frame, &mut sum)?;
                 gone.into_iter().try_for_each(|key| sum.put(key, None))?;
                 sum
@@ -585,12 +576,6 @@ impl Judge<'_> {
 
     /// Puts what some rows add into a sum; nothing where one of them cannot be told or computed exactly.
     fn add_up(&self, a: &Aggregate<Checked>, frame: &Frame, sum: &mut Sum) -> Option<()> {
-        // The columns of these keys are of this frame alone.
-        if !frame.whole {
-            let mut lanes = self.lanes.borrow_mut();
-            lanes.part = Some((frame.relation, frame.keys.clone()));
-            lanes.of_part = Made::default();
-        }
         let chosen = a.filter.as_ref().map(|f| self.mask(f, frame, MomentId::NOW));
         if chosen.as_ref().is_some_and(|c| c.contains(&Says::Unknown)) {
             return None;
